@@ -1,0 +1,95 @@
+"""How code reaches tenant data: inside a transaction that says for whom, or not at all.
+
+Row-level security reads three settings of the transaction: tenant, principals and purpose. Without
+them every query on a tenant's table fails, so forgetting is safe.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import connection, transaction
+
+from accounts.scope import AccessScope
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Purpose(StrEnum):
+    READ = "read"  # one person's view: documents her principals may read
+    MANAGE = "manage"  # the tenant's own work on its documents: ingestion, administration, audit
+
+
+_tenant: ContextVar[UUID | None] = ContextVar("ragsite_tenant", default=None)
+
+BIND = """select set_config('ragsite.tenant', %s, true), set_config('ragsite.principals', %s, true),
+                 set_config('ragsite.purpose', %s, true)"""
+READ_BACK = """select coalesce(current_setting('ragsite.tenant', true), ''),
+                      coalesce(current_setting('ragsite.principals', true), ''),
+                      coalesce(current_setting('ragsite.purpose', true), '')"""
+
+
+def current_tenant() -> UUID | None:
+    """The tenant whose transaction is open; None outside of one."""
+    return _tenant.get()
+
+
+@contextmanager
+def _bound(tenant_id: UUID, principals: Iterable[int], purpose: Purpose, durable: bool) -> Iterator[None]:
+    nested = connection.in_atomic_block
+    token = _tenant.set(tenant_id)
+    try:
+        with transaction.atomic(durable=durable), connection.cursor() as cursor:
+            before = None
+            if nested:
+                # set_config lasts to the end of the outer transaction, so the inner scope is undone by hand.
+                before = cursor.execute(READ_BACK).fetchone()
+            listed = "{" + ",".join(map(str, principals)) + "}"
+            cursor.execute(BIND, [str(tenant_id), listed, purpose.value])
+            yield
+            if before is not None:
+                cursor.execute(BIND, before)
+    finally:
+        _tenant.reset(token)
+
+
+@contextmanager
+def reading(scope: AccessScope, *, durable: bool = False) -> Iterator[None]:
+    """A transaction that sees what `scope` may read, and nothing else."""
+    with _bound(scope.tenant_id, scope.principals, Purpose.READ, durable):
+        yield
+
+
+@contextmanager
+def managing(tenant_id: UUID, *, durable: bool = False) -> Iterator[None]:
+    """A transaction for the tenant's own work on all its documents; never for answering a person."""
+    with _bound(tenant_id, (), Purpose.MANAGE, durable):
+        yield
+
+
+def database_unit(function: Callable[P, T]) -> Callable[P, T]:
+    """Give the connection back to the pool when `function` ends, in the thread that took it.
+
+    A connection left open would be held until the request ends, which for a stream is minutes.
+    """
+
+    @wraps(function)
+    def unit(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return unit
+
+
+async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run one short piece of database work off the event loop; no connection outlives it."""
+    return await sync_to_async(database_unit(function))(*args, **kwargs)

@@ -1,0 +1,65 @@
+"""System checks that refuse a configuration in which a promise of ragsite would not hold."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
+
+PGVECTOR_MIN = (0, 8, 2)  # older ones can leak another relation's data in a parallel build (CVE-2026-3172)
+
+
+@register(Tags.database)
+def no_transaction_around_requests(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if any(database.get("ATOMIC_REQUESTS") for database in settings.DATABASES.values()):
+        return [
+            Error(
+                "ATOMIC_REQUESTS is on: a transaction would stay open while an answer streams.",
+                hint="Turn it off; each piece of work opens its own transaction.",
+                id="ragsite.E001",
+            )
+        ]
+    return []
+
+
+@register(Tags.database, deploy=False)
+def application_role_is_held_by_row_level_security(
+    app_configs: Any, databases: Any = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """T-29: the role that serves requests owns no table and cannot bypass policies."""
+    if not databases or "default" not in databases:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select r.rolsuper or r.rolbypassrls,
+                      exists (select 1 from pg_tables where tableowner = current_user and schemaname = 'public')
+               from pg_roles r where r.rolname = current_user"""
+        )
+        bypasses, owns = cursor.fetchone()
+    if bypasses or owns:
+        return [
+            Error(
+                "The application's database role could walk around row-level security.",
+                hint="It must own no table and be neither superuser nor BYPASSRLS.",
+                id="ragsite.E002",
+            )
+        ]
+    return []
+
+
+@register(Tags.database)
+def pgvector_is_recent(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """T-28."""
+    if not databases or "default" not in databases:
+        return []
+    with connection.cursor() as cursor:
+        row = cursor.execute("select extversion from pg_extension where extname = 'vector'").fetchone()
+    if row is None or not version_suffices(row[0]):
+        found = row[0] if row else "none"
+        return [Error(f"pgvector 0.8.2 or newer is needed; found {found}.", id="ragsite.E003")]
+    return []
+
+
+def version_suffices(found: str) -> bool:
+    """Whether a pgvector version such as "0.8.5" is at least 0.8.2."""
+    return tuple(int(part) for part in found.split(".")[:3]) >= PGVECTOR_MIN

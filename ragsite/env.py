@@ -1,0 +1,102 @@
+"""The environment, read once and typed; nonsense stops the start with a sentence."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ragsite.embedded.paths import Places, places
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """Every variable ragsite reads. `RAGSITE_` comes before each name, save for the two URLs."""
+
+    model_config = SettingsConfigDict(env_prefix="RAGSITE_", extra="ignore", populate_by_name=True)
+
+    # Owner's URL of an existing database; empty: the embedded one.
+    database_url: SecretStr = Field(default=SecretStr(""), validation_alias="DATABASE_URL")
+    redis_url: SecretStr = Field(default=SecretStr(""), validation_alias="REDIS_URL")
+
+    debug: bool = False
+    demonstration: bool = True  # load the demonstration tenants on the first start
+    secure_cookies: bool = False  # on behind TLS; the embedded set-up serves plain loopback
+    allowed_hosts: str = "localhost,127.0.0.1,[::1]"
+    database_pool_max: int = Field(default=8, ge=2, le=64)
+    audit_synchronous: bool = True
+
+    # Generation: extractive needs no model; openai speaks to any compatible base URL.
+    generator: Literal["extractive", "openai"] = "extractive"
+    llm_base_url: str = ""
+    llm_api_key: SecretStr = SecretStr("")
+    llm_model: str = ""
+    llm_timeout_seconds: float = Field(default=60.0, gt=0)
+    llm_retries_max: int = Field(default=2, ge=0, le=5)
+
+    # Embeddings: the local encoder, or any compatible endpoint with its own dimension.
+    encoder: Literal["local", "openai"] = "local"
+    embeddings_base_url: str = ""
+    embeddings_api_key: SecretStr = SecretStr("")
+    embeddings_model: str = ""
+    embeddings_dimensions: int = Field(default=384, ge=8, le=4000)
+    encoder_threads: int = Field(default=2, ge=1, le=32)
+
+    question_chars_max: int = Field(default=4000, ge=100, le=100_000)
+    upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    return Environment()
+
+
+@lru_cache(maxsize=1)
+def secrets() -> dict[str, str]:
+    """The installation's secrets, made once by `make up` and read from a file of mode 0600."""
+    path = home().secrets
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise SystemExit(
+            "ragsite has no secrets yet. Run 'make up' once, or set RAGSITE_HOME to the folder that holds them."
+        ) from None
+
+
+def home() -> Places:
+    return places(ROOT)
+
+
+def database(role: Literal["application", "owner"]) -> dict[str, Any]:
+    """Django's connection settings for one of the two roles.
+
+    The application role owns nothing and has no BYPASSRLS; only migrations use the owner.
+    """
+    given = environment().database_url.get_secret_value()
+    parts = urlsplit(given or f"postgresql://ragsite_owner@/ragsite?host={home().run}")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    name = unquote(parts.path.lstrip("/")) or "ragsite"
+    if role == "application":
+        user, password = f"{name}_app", secrets()["application_password"]
+    else:
+        user = unquote(parts.username or "ragsite_owner")
+        password = unquote(parts.password or "") or ("" if given else secrets()["owner_password"])
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": user,
+        "PASSWORD": password,
+        "HOST": query.pop("host", "") or parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": dict(query),
+    }
+
+
+def redis_url() -> str:
+    """Where Celery's queue and the limits live: `REDIS_URL`, or the embedded server's socket."""
+    return environment().redis_url.get_secret_value() or f"unix://{home().redis_socket}"

@@ -1,0 +1,195 @@
+"""Django's settings; what varies comes from `ragsite.env`, typed and checked."""
+
+from ragsite.env import ROOT, database, environment, home, redis_url, secrets
+
+env = environment()
+
+SECRET_KEY = secrets()["secret_key"]
+DEBUG = env.debug
+ALLOWED_HOSTS = [host.strip() for host in env.allowed_hosts.split(",") if host.strip()]
+ROOT_URLCONF = "ragsite.urls"
+ASGI_APPLICATION = "ragsite.asgi.application"
+
+INSTALLED_APPS = [
+    "ragsite.admin_app.RagsiteAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "guardian",
+    "auditlog",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "compliance",
+    "retrieval",
+    "ragsite",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "ragsite.middleware.request_context",
+    "ragsite.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Data -------------------------------------------------------------------------------------
+
+# A pool, and no connection age: under ASGI a thread dies with its request, and a connection kept
+# by age would die with it, unreturned.
+DATABASES = {"default": database("application"), "owner": database("owner")}
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 2,
+    "max_size": env.database_pool_max,
+    "timeout": 10,
+}
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+for _connection in DATABASES.values():
+    # Custom plans only: a generic plan over principals picks the wrong index (RETRIEVAL, section 3).
+    _connection["OPTIONS"]["prepare_threshold"] = None
+
+DATABASE_ROUTERS: list[str] = []
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MEDIA_ROOT = home().files
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [ROOT / "static"]
+
+# --- People -----------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ANONYMOUS_USER_NAME = None  # guardian's anonymous user could be granted rights; there is none
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "sign-in"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.secure_cookies
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Audit ------------------------------------------------------------------------------------
+
+AUDITLOG_LOGENTRY_MODEL = "compliance.AuditEntry"
+AUDITLOG_CID_GETTER = "compliance.audit.context.correlation_id"
+AUDITLOG_DISABLE_REMOTE_ADDR = True  # the library believes the first X-Forwarded-For hop
+AUDITLOG_MASK_CALLABLE = "compliance.audit.masking.mask_completely"
+AUDITLOG_STORE_JSON_CHANGES = True
+
+# --- API --------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "retrieval.api.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "ragsite.api_errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ragsite",
+    "DESCRIPTION": "Questions answered from an organisation's own documents, guarded, cited and audited.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Work in the background ---------------------------------------------------------------------
+
+CELERY_BROKER_URL = redis_url().replace("unix://", "redis+socket://", 1)
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3 * 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 60.0},
+    "sweep-open-questions": {"task": "retrieval.report_open_questions", "schedule": 300.0},
+    "forget-cached-answers": {"task": "retrieval.forget_cached_answers", "schedule": 24 * 3600.0},
+}
+
+# --- Ragsite ------------------------------------------------------------------------------------
+
+RAGSITE_MODELS_FOLDER = home().models
+RAGSITE_HOME = home().home
+RAGSITE_ROOT = ROOT
+RAGSITE_TENANT_KEY = secrets()["tenant_key"]
+RAGSITE_ENCODER = env.encoder
+RAGSITE_ENCODER_THREADS = env.encoder_threads
+RAGSITE_EMBEDDINGS = {
+    "base_url": env.embeddings_base_url,
+    "api_key": env.embeddings_api_key.get_secret_value(),
+    "model": env.embeddings_model,
+    "dimensions": env.embeddings_dimensions,
+}
+RAGSITE_GENERATOR = env.generator
+RAGSITE_LLM = {
+    "base_url": env.llm_base_url,
+    "api_key": env.llm_api_key.get_secret_value(),
+    "model": env.llm_model,
+    "timeout_seconds": env.llm_timeout_seconds,
+    "retries_max": env.llm_retries_max,
+}
+RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
+RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
+RAGSITE_AUDIT_SYNCHRONOUS = env.audit_synchronous
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"presidio-analyzer": {"level": "ERROR"}},
+}

@@ -1,0 +1,1 @@
+"""`make up`: start everything a checkout needs, watch over it, and stop it without a trace."""

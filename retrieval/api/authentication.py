@@ -1,0 +1,33 @@
+"""Credentials of programs."""
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.models import ApiKey, User
+
+SCHEME = "bearer"
+SECRET_CHARS_MAX = 200
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer rgs_...`: acts as the key's member, in the key's tenant."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        """The key's person and the key; None when no such header came. A bad key is never passed over."""
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != SCHEME:
+            return None
+        secret = secret.strip()
+        # An unknown key, a revoked one and one of a deactivated member are answered alike.
+        key = (
+            ApiKey.objects.find(secret)
+            if 0 < len(secret) <= SECRET_CHARS_MAX and secret.isprintable()
+            else None
+        )
+        if key is None:
+            raise AuthenticationFailed("This API key is not valid.")
+        return key.membership.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

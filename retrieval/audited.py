@@ -1,0 +1,40 @@
+"""Which changes of models the audit trail records."""
+
+from auditlog.registry import auditlog
+from django.db.models import Model
+
+from accounts.models import ApiKey, Group, Membership, Tenant, User
+from retrieval.models import (
+    Collection,
+    CollectionGroupObjectPermission,
+    CollectionUserObjectPermission,
+    Document,
+    DocumentGroupObjectPermission,
+    DocumentUserObjectPermission,
+    GlossaryTerm,
+    TenantPolicy,
+)
+
+# Named field by field: many-to-many fields stay out (on clear() the library writes other tenants'
+# rows into the entry), and so does progress of ingestion, which is no change by anybody.
+FIELDS: dict[type[Model], list[str]] = {
+    Tenant: ["slug", "name"],
+    Group: ["tenant", "label"],
+    Membership: ["tenant", "user", "role", "ceiling", "is_active"],
+    User: ["is_active", "is_staff", "is_superuser", "password"],
+    ApiKey: ["membership", "prefix", "expires_at", "revoked_at"],
+    Collection: ["name"],
+    Document: ["collection", "sensitivity", "inherits_grants", "content_sha256"],
+    GlossaryTerm: ["term", "expansion"],
+    TenantPolicy: ["injection_mode", "injection_threshold", "pii", "allowed_hosts"],
+    CollectionUserObjectPermission: ["permission", "user", "content_object"],
+    CollectionGroupObjectPermission: ["permission", "group", "content_object"],
+    DocumentUserObjectPermission: ["permission", "user", "content_object"],
+    DocumentGroupObjectPermission: ["permission", "group", "content_object"],
+}
+
+
+def register() -> None:
+    """Tell django-auditlog; a password's change is recorded, never its value."""
+    for model, fields in FIELDS.items():
+        auditlog.register(model, include_fields=fields, mask_fields=["password"] if model is User else [])

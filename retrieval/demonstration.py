@@ -1,0 +1,114 @@
+"""The demonstration: two tenants with people, groups, collections and documents, from one manifest."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group as AuthGroup
+from guardian.shortcuts import assign_perm
+
+from accounts.database import managing
+from accounts.models import Group, Membership, Tenant, User
+from accounts.roles import Right, Role, may
+from accounts.scope import Sensitivity
+from retrieval.ingestion.bulk import Taken, take_files
+from retrieval.ingestion.pipeline import IngestionComponents
+from retrieval.models import Collection, Document, GlossaryTerm, TenantPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One person of the demonstration who can sign in."""
+
+    tenant: str
+    role: str
+    email: str
+    password: str
+
+
+def read_manifest(folder: Path) -> list[dict[str, Any]]:
+    return list(json.loads((folder / "manifest.json").read_text())["tenants"])
+
+
+def create_tenant(described: dict[str, Any]) -> tuple[Tenant, list[Login]]:
+    """One tenant with its people, groups, collections and settings, documents not yet."""
+    tenant = Tenant.objects.create(slug=described["slug"], name=described["name"])
+    with managing(tenant.pk):
+        logins = [create_person(tenant, person) for person in described["users"]]
+        for group in described["groups"]:
+            members = User.objects.filter(email__in=group["members"])
+            created = Group.objects.create(tenant=tenant, label=group["name"])
+            for member in members:
+                member.groups.add(AuthGroup.objects.get(pk=created.pk))
+        for shelf in described["collections"]:
+            collection = Collection.objects.create(
+                tenant=tenant, name=shelf["name"], description=shelf["description"]
+            )
+            for grant in shelf["grants"]:
+                assign_perm("view_collection", grantee(tenant, grant), collection)
+        for term, expansion in described["glossary"].items():
+            GlossaryTerm.objects.create(tenant=tenant, term=term, expansion=expansion)
+        TenantPolicy.objects.create(tenant=tenant, allowed_hosts=described["allowed_hosts"])
+    return tenant, logins
+
+
+def create_person(tenant: Tenant, person: dict[str, str]) -> Login:
+    """A member with a password made for this installation."""
+    password = secrets.token_urlsafe(12)
+    role = Role(person["role"])
+    opens_admin = any(may(role, right) for right in Right if right not in (Right.ASK,))
+    user = User.objects.create_user(person["email"], password, name=person["name"], is_staff=opens_admin)
+    ceiling = (
+        Sensitivity.RESTRICTED if role in (Role.OWNER, Role.COMPLIANCE_OFFICER) else Sensitivity.CONFIDENTIAL
+    )
+    Membership.objects.create(tenant=tenant, user=user, role=role, ceiling=ceiling)
+    return Login(tenant=tenant.slug, role=role.value, email=user.email, password=password)
+
+
+def grantee(tenant: Tenant, described: str) -> Group | User:
+    """The group or user that a manifest names as "group:Everyone" or "user:somebody@acme.example"."""
+    kind, _, name = described.partition(":")
+    if kind == "group":
+        return Group.objects.get(tenant=tenant, label=name)
+    return User.objects.get(email=name)
+
+
+def load_documents(
+    tenant: Tenant, described: list[dict[str, Any]], folder: Path, components: IngestionComponents
+) -> Iterator[Taken]:
+    """Take the tenant's documents in, one after the other, with their own grants where they have any."""
+    with managing(tenant.pk):
+        shelves = {shelf.name: shelf for shelf in Collection.objects.filter(tenant=tenant)}
+    for document in described:
+        (taken,) = take_files(
+            shelves[document["collection"]],
+            [folder / document["path"]],
+            components,
+            title=document["title"],
+            sensitivity=Sensitivity[document["sensitivity"].upper()],
+        )
+        if taken.document and document["grants"] is not None:
+            restrict(taken.document, [grantee(tenant, grant) for grant in document["grants"]])
+        yield taken
+
+
+def restrict(document: Document, readers: list[Group | User]) -> None:
+    """Give a document its own grants in the place of its collection's."""
+    with managing(document.tenant_id):
+        Document.objects.filter(pk=document.pk).update(inherits_grants=False)
+        for reader in readers:
+            assign_perm("view_document", reader, document)
+
+
+def write_logins(path: Path, logins: list[Login]) -> None:
+    """Keep the logins where only the owner of the installation can read them."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump(
+            [{"tenant": x.tenant, "role": x.role, "email": x.email, "password": x.password} for x in logins],
+            file,
+        )

@@ -1,0 +1,40 @@
+from retrieval.models.asking import Conversation, Query
+from retrieval.models.cache import CachedAnswer, Epoch
+from retrieval.models.documents import (
+    Collection,
+    CollectionGroupObjectPermission,
+    CollectionUserObjectPermission,
+    Document,
+    DocumentGroupObjectPermission,
+    DocumentUserObjectPermission,
+)
+from retrieval.models.index import (
+    TERM_SPACE,
+    Chunk,
+    ChunkLexeme,
+    ChunkText,
+    EmbeddingSpace,
+    LexemeFrequency,
+)
+from retrieval.models.policy import GlossaryTerm, TenantPolicy
+
+__all__ = [
+    "TERM_SPACE",
+    "CachedAnswer",
+    "Chunk",
+    "ChunkLexeme",
+    "ChunkText",
+    "Collection",
+    "CollectionGroupObjectPermission",
+    "CollectionUserObjectPermission",
+    "Conversation",
+    "Document",
+    "DocumentGroupObjectPermission",
+    "DocumentUserObjectPermission",
+    "EmbeddingSpace",
+    "Epoch",
+    "GlossaryTerm",
+    "LexemeFrequency",
+    "Query",
+    "TenantPolicy",
+]

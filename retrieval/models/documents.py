@@ -1,0 +1,152 @@
+"""Collections and documents, and the grants on them."""
+
+import uuid
+from pathlib import PurePath
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.utils import timezone
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from accounts.models import Tenant
+from accounts.scope import AccessScope, Sensitivity
+
+__all__ = [
+    "Collection",
+    "CollectionGroupObjectPermission",
+    "CollectionUserObjectPermission",
+    "Document",
+    "DocumentGroupObjectPermission",
+    "DocumentUserObjectPermission",
+]
+
+
+class Collection(models.Model):
+    """A shelf of documents that share their grants unless a document has its own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="collections")
+    name = models.CharField(max_length=150)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="collection_name_in_tenant")]
+        ordering = ["name"]
+        default_permissions = ("add", "change", "delete", "view", "share")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DocumentQuerySet(models.QuerySet["Document"]):
+    def readable_by(self, scope: AccessScope) -> "DocumentQuerySet":
+        """What the scope may search and open now. No principals: nothing."""
+        return self.filter(
+            tenant_id=scope.tenant_id,
+            searchable=True,
+            sensitivity__lte=scope.ceiling,
+            principals__overlap=list(scope.principals),
+        )
+
+
+def random_file_name(document: "Document", _name: str) -> str:
+    """Where an upload is kept: a random id, so that no name a person chose becomes a path."""
+    return str(PurePath(str(document.tenant_id)) / uuid.uuid4().hex)
+
+
+class Document(models.Model):
+    """One file that was taken in, or is being taken in."""
+
+    class Status(models.TextChoices):
+        RECEIVED = "received"
+        PARSING = "parsing"
+        SPLITTING = "splitting"
+        EMBEDDING = "embedding"
+        INDEXED = "indexed"
+        QUARANTINED = "quarantined"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="documents")
+    title = models.CharField(max_length=300)
+    source_name = models.CharField("file name", max_length=300)
+    file = models.FileField(upload_to=random_file_name, max_length=200, editable=False)
+    media_type = models.CharField(max_length=100, blank=True, editable=False)
+    size_bytes = models.PositiveBigIntegerField(default=0, editable=False)
+    content_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    sensitivity = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.name.lower()) for level in Sensitivity], default=Sensitivity.INTERNAL
+    )
+    inherits_grants = models.BooleanField(
+        "takes the collection's grants",
+        default=True,
+        help_text="Off: only the document's own grants count, and without any nobody may read it.",
+    )
+
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.RECEIVED, editable=False)
+    status_reason = models.CharField(max_length=500, blank=True, editable=False)
+    status_at = models.DateTimeField(default=timezone.now, editable=False)
+    # True while a whole, judged version stands in the index; a newer version may be on its way.
+    searchable = models.BooleanField(default=False, editable=False)
+    content_version = models.PositiveIntegerField(default=0, editable=False)
+    chunk_count = models.PositiveIntegerField(default=0, editable=False)
+
+    # Kept by triggers from the grants (migration 0003); what the application writes here is ignored.
+    principals = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    acl_version = models.PositiveIntegerField(default=0, editable=False)
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    indexed_at = models.DateTimeField(null=True, editable=False)
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "collection", "source_name"], name="document_source_in_collection"
+            )
+        ]
+        indexes = [
+            GinIndex(fields=["principals"], name="document_principals"),
+            models.Index(fields=["tenant", "-created_at"], name="document_tenant_created"),
+        ]
+        ordering = ["-created_at"]
+        default_permissions = ("add", "change", "delete", "view", "share")
+
+    def __str__(self) -> str:
+        return f"document {self.pk}"
+
+
+class CollectionUserObjectPermission(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"grant {self.pk}"
+
+
+class CollectionGroupObjectPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"grant {self.pk}"
+
+
+class DocumentUserObjectPermission(UserObjectPermissionBase):
+    content_object = models.ForeignKey(Document, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"grant {self.pk}"
+
+
+class DocumentGroupObjectPermission(GroupObjectPermissionBase):
+    content_object = models.ForeignKey(Document, on_delete=models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"grant {self.pk}"

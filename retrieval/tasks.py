@@ -1,0 +1,80 @@
+"""Work for the Celery worker. Messages carry ids only; the truth is in PostgreSQL."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+
+from accounts.database import managing
+from accounts.models import Tenant
+from compliance.audit.sweep import open_questions
+from retrieval.assembly import ingestion_components
+from retrieval.ingestion.pipeline import ingest
+from retrieval.models import CachedAnswer, Document
+
+log = structlog.get_logger()
+
+# A message can be lost with its broker: what waits longer than this is put in line again.
+WAITING_MAX = timedelta(minutes=2)
+# Longer than the hard time limit of a task, so that whoever had the document is gone.
+MOVING_MAX = timedelta(minutes=35)
+CACHED_ANSWERS_KEPT = timedelta(days=30)
+
+MOVING = (Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EMBEDDING)
+
+
+def dispatch_ingestion(tenant_id: UUID, document_id: UUID) -> None:
+    """Hand a document to a worker."""
+    ingest_document.delay(str(tenant_id), str(document_id))
+
+
+@shared_task(name="retrieval.ingest_document")
+def ingest_document(tenant_id: str, document_id: str) -> None:
+    ingest(UUID(tenant_id), UUID(document_id), ingestion_components())
+
+
+@shared_task(name="retrieval.sweep_documents")
+def sweep_documents() -> int:
+    """Put back in line what nobody is working on: lost messages and dead workers. Returns how many."""
+    now = timezone.now()
+    swept = 0
+    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+        with managing(tenant_id):
+            documents = Document.objects.filter(tenant_id=tenant_id)
+            documents.filter(status__in=MOVING, status_at__lt=now - MOVING_MAX).update(
+                status=Document.Status.RECEIVED, status_at=now - WAITING_MAX * 2
+            )
+            waiting = documents.filter(status=Document.Status.RECEIVED, status_at__lt=now - WAITING_MAX)
+            identities = list(waiting.values_list("pk", flat=True))
+        for document_id in identities:
+            dispatch_ingestion(tenant_id, document_id)
+        swept += len(identities)
+    return swept
+
+
+@shared_task(name="retrieval.forget_cached_answers")
+def forget_cached_answers() -> int:
+    """Drop cached answers that have had their time. Returns how many."""
+    forgotten = 0
+    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+        with managing(tenant_id):
+            old = CachedAnswer.objects.filter(
+                tenant_id=tenant_id, created_at__lt=timezone.now() - CACHED_ANSWERS_KEPT
+            )
+            forgotten += old.delete()[0]
+    return forgotten
+
+
+@shared_task(name="retrieval.report_open_questions")
+def report_open_questions() -> int:
+    """Report questions whose opening entry never got a closing one. Returns how many."""
+    unclosed = 0
+    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+        for request_id in open_questions(
+            tenant_id, older_than=timedelta(minutes=10), within=timedelta(hours=24)
+        ):
+            log.error("query.never_closed", tenant_id=str(tenant_id), request_id=request_id)
+            unclosed += 1
+    return unclosed

@@ -1,0 +1,255 @@
+"""Word documents: structure by style, what Word hides, and packages built to do harm."""
+
+import docx
+import pytest
+from docx.enum.text import WD_COLOR_INDEX
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Pt, RGBColor
+
+from retrieval.errors import UnreadableFile
+from retrieval.ingestion.limits import ParseLimits
+from tests.retrieval.ingestion.made_files import POISON, archive, delete, parsed, shade, with_part, word
+
+WHITE = RGBColor(0xFF, 0xFF, 0xFF)
+HELLO = word(lambda document: document.add_paragraph("Hello"))
+DOCUMENT_PART = (
+    '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+    "<w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>"
+)
+
+
+def handbook(document):
+    document.add_paragraph("Staff handbook", style="Title")
+    document.add_paragraph("For everybody.")
+    document.add_heading("Leave", 1)
+    document.add_paragraph("Ask early.")
+    document.add_paragraph("by letter", style="List Bullet")
+    document.add_paragraph("by call", style="List Number")
+    document.add_heading("Sick leave", 2)
+    table = document.add_table(rows=0, cols=2)
+    for cells in (("Days", "Paid by"), ("1 to 42", "employer"), ("more", "insurance")):
+        row = table.add_row()
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = text
+
+
+def test_headings_lists_and_tables_are_kept_in_order():
+    document = parsed(word(handbook), "a.docx")
+
+    assert document.title == "Staff handbook"
+    assert document.text == (
+        "Staff handbook\n\nFor everybody.\n\nLeave\n\nAsk early.\n- by letter\n- by call\n\nSick leave\n\n"
+        "Days: 1 to 42; Paid by: employer\nDays: more; Paid by: insurance"
+    )
+    assert [section.heading_path for section in document.sections] == [
+        ("Staff handbook",),
+        ("Staff handbook", "Leave"),
+        ("Staff handbook", "Leave", "Sick leave"),
+    ]
+
+
+def vanished(document):
+    document.paragraphs[0].add_run(POISON).font.hidden = True
+
+
+def white(document):
+    document.paragraphs[0].add_run(POISON).font.color.rgb = WHITE
+
+
+def tiny(document):
+    document.paragraphs[0].add_run(POISON).font.size = Pt(1)
+
+
+def white_by_style(document):
+    style = document.styles.add_style("Ghost", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+    style.font.color.rgb = WHITE
+    heir = document.styles.add_style("Heir", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+    heir.base_style = style
+    document.add_paragraph(POISON, style="Heir")
+
+
+def black_on_black(document):
+    run = document.paragraphs[0].add_run(POISON)
+    run.font.highlight_color = WD_COLOR_INDEX.BLACK
+
+
+def in_a_dark_cell(document):
+    cell = document.add_table(rows=1, cols=2).rows[0].cells[0]
+    shade(cell, "000000")
+    cell.paragraphs[0].add_run(POISON)
+
+
+def comment(document):
+    document.add_comment(document.paragraphs[0].runs, text=POISON, author="x")
+
+
+def deleted(document):
+    delete(document.paragraphs[0].add_run(POISON))
+
+
+def subject(document):
+    document.core_properties.subject = POISON
+
+
+def keywords(document):
+    document.core_properties.keywords = POISON
+
+
+def title_that_nobody_sees(document):
+    document.core_properties.title = POISON
+
+
+def alt_text(document):
+    drawing = OxmlElement("w:drawing")
+    properties = OxmlElement("wp:docPr")
+    properties.set("descr", POISON)
+    drawing.append(properties)
+    document.paragraphs[0].add_run()._r.append(drawing)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        vanished,
+        white,
+        tiny,
+        white_by_style,
+        black_on_black,
+        in_a_dark_cell,
+        comment,
+        deleted,
+        subject,
+        keywords,
+        title_that_nobody_sees,
+        alt_text,
+    ],
+)
+def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
+    def write(document):
+        document.add_paragraph("Seen")
+        poison(document)
+
+    document = parsed(word(write), "a.docx")
+
+    assert any(POISON in hidden for hidden in document.hidden)
+    assert document.text.startswith("Seen")
+    assert POISON not in document.text
+    assert POISON not in document.title
+
+
+def test_white_text_in_a_dark_cell_stays_text():
+    def write(document):
+        cell = document.add_table(rows=1, cols=2).rows[0].cells[0]
+        shade(cell, "003366")
+        cell.paragraphs[0].add_run("Total").font.color.rgb = WHITE
+
+    assert parsed(word(write), "a.docx").text == "Total"
+
+
+def test_a_run_that_switches_hiding_off_stays_text():
+    def write(document):
+        run = document.add_paragraph("Seen").runs[0]
+        run.font.hidden = False
+
+    assert parsed(word(write), "a.docx").text == "Seen"
+
+
+def test_a_text_box_is_read_once():
+    def write(document):
+        run = document.add_paragraph("Before").add_run()
+        for holder in ("Choice", "Fallback"):
+            compatibility = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+            element = run._r.makeelement(compatibility + holder)
+            box = OxmlElement("w:txbxContent")
+            paragraph = OxmlElement("w:p")
+            inner = OxmlElement("w:r")
+            text = OxmlElement("w:t")
+            text.text = "In the box"
+            inner.append(text)
+            paragraph.append(inner)
+            box.append(paragraph)
+            element.append(box)
+            run._r.append(element)
+
+    assert parsed(word(write), "a.docx").text == "Before\n\nIn the box"
+
+
+def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
+    def write(document):
+        document.add_paragraph("Staff Handbook of Acme")
+        document.core_properties.title = "staff handbook"
+
+    assert parsed(word(write), "a.docx").title == "staff handbook"
+
+
+@pytest.mark.parametrize(
+    ("entries", "limits", "reason"),
+    [
+        ([(f"word/{n}.bin", b"") for n in range(2_001)], ParseLimits(), "2,003 files inside"),
+        ([("word/media/a.bin", b"\0" * 30_000_000)], ParseLimits(), "times its size"),
+        ([("word/media/a.bin", bytes(range(256)) * 10_000)], ParseLimits(zip_bytes_max=1_000_000), "unpacks to more"),
+        ([("word/a.bin", bytes(range(256)) * 10_000)], ParseLimits(zip_entry_bytes_max=1_000_000), "holds a part"),
+    ],
+)
+def test_an_archive_bomb_is_refused_before_it_is_unpacked(entries, limits, reason):
+    package = archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b"<x/>"), *entries])
+
+    with pytest.raises(UnreadableFile, match=reason):
+        parsed(package, "a.docx", limits)
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("part", ["word/document.xml", "word/styles.xml", "docProps/core.xml"])
+@pytest.mark.parametrize("declaration", [BOMB, '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
+def test_declared_entities_are_refused_in_every_part(encoding, part, declaration):
+    content = f'<?xml version="1.0" encoding="{encoding}"?>{declaration}{DOCUMENT_PART.format("x")}'
+
+    with pytest.raises(UnreadableFile, match="declares a document type or entities"):
+        parsed(with_part(HELLO, part, content.encode(encoding)), "a.docx")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        HELLO[: len(HELLO) // 2],
+        with_part(HELLO, "word/document.xml", b"<not closed"),
+        with_part(HELLO, "[Content_Types].xml", b"<x/>"),
+        with_part(HELLO, "_rels/.rels", b"<x/>"),
+        HELLO.replace(b"word/document.xml", b"word/documant.xml"),
+        archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b"<x/>")]),
+    ],
+)
+def test_a_broken_document_is_refused_in_one_sentence(broken):
+    with pytest.raises(UnreadableFile, match=r"^a\.docx [^.]+\.$"):
+        parsed(broken, "a.docx")
+
+
+def test_entries_with_paths_outside_are_never_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = parsed(with_part(HELLO, "../../escaped.txt", b"x"), "a.docx")
+
+    assert document.text == "Hello"
+    assert list(tmp_path.rglob("*")) == []
+    assert not (tmp_path.parent.parent / "escaped.txt").exists()
+
+
+def test_footnotes_are_text():
+    footnotes = (
+        '<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+        "<w:footnote><w:p><w:r><w:t>See the contract.</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    )
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+
+    def write(document):
+        from docx.opc.packuri import PackURI
+        from docx.opc.part import Part
+
+        document.add_paragraph("Body")
+        part = Part(PackURI("/word/footnotes.xml"), kind, footnotes.encode(), document.part.package)
+        document.part.relate_to(part, qn("w:footnotes"))
+
+    assert parsed(word(write), "a.docx").text == "Body\n\nSee the contract."

@@ -1,0 +1,249 @@
+"""PDF: pages, headings from the outline, and text that only a machine would find."""
+
+import io
+
+import pypdf
+import pytest
+from reportlab.lib.colors import Color, black, white
+from reportlab.lib.pdfencrypt import StandardEncryption
+
+from retrieval.errors import UnreadableFile
+from retrieval.ingestion.limits import ParseLimits
+from tests.retrieval.ingestion.made_files import POISON, parsed, pdf, pdf_pages, white_text
+
+
+def test_each_page_is_a_section_with_its_number():
+    document = parsed(pdf_pages(3), "a.pdf")
+
+    assert document.text == "This is page 1.\nThis is page 2.\nThis is page 3."
+    assert [section.page for section in document.sections] == [1, 2, 3]
+    assert document.pages == 3
+
+
+def test_lines_of_one_sentence_are_put_together_again():
+    def draw(canvas):
+        canvas.drawString(72, 700, "Meals cost at most sixty euros a day, and hotel infor-")
+        canvas.drawString(72, 686, "mation is given by the travel office on every working")
+        canvas.drawString(72, 672, "day.")
+        canvas.drawString(72, 644, "- ask early")
+        canvas.drawString(72, 630, "- keep receipts")
+
+    assert parsed(pdf(draw), "a.pdf").text == (
+        "Meals cost at most sixty euros a day, and hotel information is given by the travel office on every "
+        "working day.\n- ask early\n- keep receipts"
+    )
+
+
+def test_the_outline_names_the_headings():
+    def draw(canvas):
+        for level, title, top in ((0, "Travel", 700), (1, "Meals", 650), (1, "Hotels", 600)):
+            canvas.bookmarkPage(title)
+            canvas.addOutlineEntry(title, title, level)
+            canvas.drawString(72, top, title)
+            canvas.drawString(72, top - 20, f"About {title.lower()}.")
+
+    document = parsed(pdf(draw), "a.pdf")
+
+    assert [section.heading_path for section in document.sections] == [
+        ("Travel",),
+        ("Travel", "Meals"),
+        ("Travel", "Hotels"),
+    ]
+
+
+def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
+    def draw(canvas):
+        canvas.setTitle("Travel policy")
+        canvas.drawString(72, 700, "TRAVEL POLICY of Acme")
+
+    assert parsed(pdf(draw), "a.pdf").title == "Travel policy"
+
+
+def on_white(canvas):
+    white_text(canvas, 72, 650, POISON)
+
+
+def nearly_white(canvas):
+    canvas.setFillColor(Color(0.97, 0.97, 0.97))
+    canvas.drawString(72, 650, POISON)
+
+
+def on_its_own_colour(canvas):
+    canvas.rect(60, 640, 400, 30, fill=1)
+    canvas.drawString(72, 650, POISON)
+
+
+def mode_three(canvas):
+    text = canvas.beginText(72, 650)
+    text.setTextRenderMode(3)
+    text.textLine(POISON)
+    text.setTextRenderMode(0)
+    canvas.drawText(text)
+
+
+def tiny(canvas):
+    canvas.setFont("Helvetica", 0.8)
+    canvas.drawString(72, 650, POISON)
+
+
+def tiny_by_scale(canvas):
+    canvas.saveState()
+    canvas.scale(0.05, 0.05)
+    canvas.drawString(1_440, 13_000, POISON)
+    canvas.restoreState()
+
+
+def off_the_page(canvas):
+    canvas.drawString(-900, 650, POISON)
+
+
+def covered(canvas):
+    canvas.drawString(72, 650, POISON)
+    canvas.setFillColor(white)
+    canvas.rect(60, 640, 400, 30, fill=1, stroke=0)
+    canvas.setFillColor(black)
+
+
+def clipped(canvas):
+    canvas.saveState()
+    path = canvas.beginPath()
+    path.rect(0, 0, 10, 10)
+    canvas.clipPath(path, stroke=0)
+    canvas.drawString(72, 650, POISON)
+    canvas.restoreState()
+
+
+def transparent(canvas):
+    canvas.setFillAlpha(0.03)
+    canvas.drawString(72, 650, POISON)
+    canvas.setFillAlpha(1)
+
+
+def white_under_visible_words(canvas):
+    white_text(canvas, 72, 650, POISON)
+    canvas.drawString(72, 650, "Visible words on top of it")
+
+
+def in_a_form(canvas):
+    canvas.beginForm("stamp")
+    white_text(canvas, 72, 650, POISON)
+    canvas.endForm()
+    canvas.doForm("stamp")
+
+
+def annotation(canvas):
+    canvas.textAnnotation(POISON, (10, 10, 20, 20))
+
+
+def subject(canvas):
+    canvas.setSubject(POISON)
+
+
+def title(canvas):
+    canvas.setTitle(POISON)
+
+
+def keywords(canvas):
+    canvas.setKeywords(POISON)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        on_white,
+        nearly_white,
+        on_its_own_colour,
+        mode_three,
+        tiny,
+        tiny_by_scale,
+        off_the_page,
+        covered,
+        clipped,
+        transparent,
+        white_under_visible_words,
+        in_a_form,
+        annotation,
+        subject,
+        title,
+        keywords,
+    ],
+)
+def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
+    def draw(canvas):
+        canvas.drawString(72, 700, "Seen")
+        poison(canvas)
+
+    document = parsed(pdf(draw), "a.pdf")
+
+    assert POISON in document.hidden
+    assert POISON not in document.text
+    assert POISON not in document.title
+    assert document.text.startswith("Seen")
+
+
+def test_white_text_on_a_dark_box_stays_text():
+    def draw(canvas):
+        canvas.setFillColor(Color(0, 0.2, 0.4))
+        canvas.rect(60, 640, 400, 30, fill=1)
+        white_text(canvas, 72, 650, "Total of the year")
+
+    assert parsed(pdf(draw), "a.pdf").text == "Total of the year"
+
+
+def test_small_print_stays_text():
+    def draw(canvas):
+        canvas.setFont("Helvetica", 5)
+        canvas.drawString(72, 650, "Prices without tax")
+
+    assert parsed(pdf(draw), "a.pdf").text == "Prices without tax"
+
+
+def test_a_turned_page_is_judged_where_its_text_stands():
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(lambda canvas: canvas.drawString(72, 700, "Turned"))))
+    writer.pages[0].rotate(90)
+    target = io.BytesIO()
+    writer.write(target)
+
+    assert parsed(target.getvalue(), "a.pdf").text == "Turned"
+
+
+def test_scripts_and_attachments_are_hidden_text():
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_pages(1)))
+    writer.add_js(f"app.alert('{POISON}')")
+    writer.add_attachment("ignore-me.txt", b"x")
+    target = io.BytesIO()
+    writer.write(target)
+
+    hidden = parsed(target.getvalue(), "a.pdf").hidden
+
+    assert any(POISON in piece for piece in hidden)
+    assert "ignore-me.txt" in hidden
+
+
+def test_a_pdf_with_a_password_is_refused_and_says_so():
+    locked = pdf(lambda canvas: canvas.drawString(72, 700, "x"), encrypt=StandardEncryption("secret"))
+
+    with pytest.raises(UnreadableFile, match=r"a\.pdf is encrypted; send a copy without a password\."):
+        parsed(locked, "a.pdf")
+
+
+@pytest.mark.parametrize("draw", [lambda canvas: canvas.rect(60, 640, 400, 30, fill=1), mode_three])
+def test_a_pdf_without_visible_text_is_refused_as_scanned(draw):
+    with pytest.raises(UnreadableFile, match="seems to be scanned"):
+        parsed(pdf(draw), "a.pdf")
+
+
+def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read():
+    content = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    content += b"2 0 obj<</Type/Pages/Count 10000/Kids[" + b"3 0 R " * 10_000 + b"]>>endobj\n"
+    content += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]>>endobj\n"
+    content += b"trailer<</Root 1 0 R>>\n%%EOF"
+
+    with pytest.raises(UnreadableFile, match="has 10,000 pages; at most 5,000"):
+        parsed(content, "a.pdf", ParseLimits(pages_max=5_000))
+
+
+@pytest.mark.parametrize("broken", [b"%PDF-1.7\n", pdf_pages(1)[:300], b"%PDF-" + b"\xff" * 1_000])
+def test_a_broken_pdf_is_refused_in_one_sentence(broken):
+    with pytest.raises(UnreadableFile, match=r"^a\.pdf is damaged or not a real PDF\.$"):
+        parsed(broken, "a.pdf")

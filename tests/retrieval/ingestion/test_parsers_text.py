@@ -1,0 +1,150 @@
+"""Plain text, Markdown and CSV: what becomes text, what becomes hidden, where sections lie."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.errors import UnreadableFile
+from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.parsed import from_json_object, to_json_object
+from tests.retrieval.ingestion.made_files import POISON, parsed
+
+
+def section_texts(document):
+    return [
+        (section.heading_path, document.text[section.start_char : section.end_char].strip())
+        for section in document.sections
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-32"])
+def test_text_is_read_in_its_own_encoding(encoding):
+    document = parsed("Grüße aus Köln, mit Umlauten".encode(encoding), "a.txt")
+
+    assert document.text == "Grüße aus Köln, mit Umlauten"
+
+
+def test_characters_without_a_glyph_are_dropped():
+    document = parsed("pay\u200broll\u00ad and\u2060 \u202eback\ufeff\r\nnext\x0cpage".encode(), "a.txt")
+
+    assert document.text == "payroll and back\nnext\npage"
+
+
+def test_a_sentence_in_tag_characters_is_hidden_text():
+    smuggled = "".join(chr(0xE0000 + ord(letter)) for letter in POISON)
+    document = parsed(f"Hello {smuggled}world".encode(), "a.txt")
+
+    assert document.text == "Hello world"
+    assert document.hidden == (POISON,)
+
+
+@given(st.text())
+def test_text_never_holds_what_a_database_or_a_pipe_refuses(words):
+    content = f"begin {words} end".encode("utf-8", "surrogatepass")
+    try:
+        document = parsed(content, "a.txt")
+    except UnreadableFile:
+        return  # control characters: not text
+
+    assert "\x00" not in document.text
+    assert document.text.encode("utf-8")
+    assert from_json_object(to_json_object(document) | _lists(document)) == document
+
+
+def _lists(document):
+    """What a trip through JSON makes of tuples."""
+    sections = [dict(section, heading_path=list(section["heading_path"])) for section in _wire(document)]
+    return {"sections": sections, "hidden": list(document.hidden)}
+
+
+def _wire(document):
+    return to_json_object(document)["sections"]
+
+
+def test_a_text_of_white_space_is_refused():
+    with pytest.raises(UnreadableFile, match=r"a\.txt holds no text"):
+        parsed(b" \n\t\n ", "a.txt")
+
+
+def test_text_beyond_the_limit_is_refused():
+    with pytest.raises(UnreadableFile, match="more than 1,000 characters"):
+        parsed(b"word " * 300, "a.txt", ParseLimits(text_chars_max=1_000))
+
+
+MARKDOWN = f"""---
+title: Travel policy
+reviewer: {POISON} in front matter
+---
+# Travel
+
+Intro with *emphasis* and a [link](https://example.com "{POISON} in a link title").
+<!-- {POISON} in a comment -->
+
+## Meals
+
+- breakfast
+- dinner
+
+| Kind | Limit |
+|------|-------|
+| Lunch | 20 |
+| Dinner | 40 |
+
+![{POISON} in an image text](x.png)
+<span style="display:none">{POISON} in a span</span>
+
+[//]: # ({POISON} in a reference)
+
+## Hotels
+
+    verbatim   spacing
+
+Ask first.
+"""
+
+
+def test_markdown_keeps_headings_lists_tables_and_code():
+    document = parsed(MARKDOWN.encode(), "a.md")
+
+    assert document.title == "Travel policy"
+    assert section_texts(document) == [
+        (("Travel",), "Travel\n\nIntro with emphasis and a link."),
+        (
+            ("Travel", "Meals"),
+            "Meals\n- breakfast\n- dinner\n\nKind: Lunch; Limit: 20\nKind: Dinner; Limit: 40",
+        ),
+        (("Travel", "Hotels"), "Hotels\n\nverbatim   spacing\n\nAsk first."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "place", ["front matter", "a link title", "a comment", "an image text", "a span", "a reference"]
+)
+def test_poison_in_markdown_is_hidden_and_never_text(place):
+    document = parsed(MARKDOWN.encode(), "a.md")
+
+    assert any(f"{POISON} in {place}" in hidden for hidden in document.hidden)
+    assert POISON not in document.text
+
+
+def test_each_row_of_a_csv_repeats_the_header():
+    document = parsed(b"name;city;age\nAda;London;36\n;Paris;\nLinus;Helsinki;21;extra\n", "a.csv")
+
+    assert document.text.splitlines() == [
+        "name: Ada; city: London; age: 36",
+        "city: Paris",
+        "name: Linus; city: Helsinki; age: 21; Column 4: extra",
+    ]
+
+
+def test_a_csv_without_a_header_is_read_row_by_row():
+    assert parsed(b"1,2\n3,4\n", "a.csv").text == "1 | 2\n3 | 4"
+
+
+def test_a_line_break_inside_a_csv_value_does_not_break_the_row():
+    assert parsed(b'a,b\n"x\ny",2\n', "a.csv").text == "a: x y; b: 2"
+
+
+def test_a_huge_csv_value_is_refused_with_its_line():
+    with pytest.raises(UnreadableFile, match="at line 2: field larger than field limit"):
+        parsed(b"a,b\n1," + b"x" * 200_000 + b"\n", "a.csv")
