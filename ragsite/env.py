@@ -23,6 +23,9 @@ class Environment(BaseSettings):
     database_url: SecretStr = Field(default=SecretStr(""), validation_alias="DATABASE_URL")
     redis_url: SecretStr = Field(default=SecretStr(""), validation_alias="REDIS_URL")
 
+    # The role that serves requests; empty: the database's name with "_app".
+    application_role: str = ""
+
     debug: bool = False
     demonstration: bool = True  # load the demonstration tenants on the first start
     secure_cookies: bool = False  # on behind TLS; the embedded set-up serves plain loopback
@@ -81,7 +84,8 @@ def database(role: Literal["application", "owner"]) -> dict[str, Any]:
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     name = unquote(parts.path.lstrip("/")) or "ragsite"
     if role == "application":
-        user, password = f"{name}_app", secrets()["application_password"]
+        user = environment().application_role or f"{name}_app"
+        password = secrets()["application_password"]
     else:
         user = unquote(parts.username or "ragsite_owner")
         password = unquote(parts.password or "") or ("" if given else secrets()["owner_password"])

@@ -1,6 +1,12 @@
 """Django's settings; what varies comes from `ragsite.env`, typed and checked."""
 
+import django_stubs_ext
+
 from ragsite.env import ROOT, database, environment, home, redis_url, secrets
+from ragsite.example_questions import example_questions
+
+# Lets admin classes and forms name their model, as in ModelAdmin[Document]; nothing else changes.
+django_stubs_ext.monkeypatch()
 
 env = environment()
 
@@ -21,7 +27,6 @@ INSTALLED_APPS = [
     "auditlog",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "accounts",
     "compliance",
     "retrieval",
@@ -134,8 +139,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Questions answered from an organisation's own documents, guarded, cited and audited.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["ragsite.openapi.add_queries"],
 }
 
 # --- Work in the background ---------------------------------------------------------------------
@@ -180,6 +187,7 @@ RAGSITE_LLM = {
 RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
 RAGSITE_AUDIT_SYNCHRONOUS = env.audit_synchronous
+RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

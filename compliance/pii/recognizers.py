@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import regex
-from presidio_analyzer import EntityRecognizer, PatternRecognizer
+from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from compliance.pii.contexts import CONTEXTS
 
 PIECE_SECONDS_MAX = 1.0  # a pattern's time on one piece; Presidio's own limit is 60 s
 DEFAULT_THRESHOLD = 0.4  # a firm pattern alone, or a loose one with a context word beside it
+BARE_NUMBER_SCORE = 0.2
 # The formats without a country code that are looked for; "+49 ..." is found whatever stands here,
 # and every region more costs as much again.
 PHONE_REGIONS = ("US", "GB")
@@ -44,6 +46,20 @@ class _Npi(presidio.UsNpiRecognizer):
 class _AbaRouting(presidio.AbaRoutingRecognizer):
     def validate_result(self, pattern_text: str) -> bool | None:
         return _possible(super().validate_result(pattern_text))
+
+
+class _Phone(presidio.PhoneRecognizer):
+    """Ten bare digits are an order number as often as a telephone: without a sign of one they need context."""
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        results = super().analyze(text, entities, nlp_artifacts)
+        for result in results:
+            number = text[result.start : result.end]
+            if number.isdecimal() and not number.startswith("0"):
+                result.score = BARE_NUMBER_SCORE
+        return results
 
 
 def _possible(checksum_fits: bool) -> bool | None:

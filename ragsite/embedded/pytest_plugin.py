@@ -1,5 +1,6 @@
 """Starts the test services before pytest-django reads the settings; `-p ragsite.embedded.pytest_plugin`."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -9,6 +10,8 @@ from ragsite.embedded.errors import CannotStart
 from ragsite.embedded.testing import start
 
 _services = ExitStack()
+# A run that fails before it is configured never comes to the hook below.
+atexit.register(_services.close)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -26,6 +26,7 @@ SETTINGS = {
     "save": "",
     "appendonly": "no",
     "daemonize": "no",
+    "set-proc-title": "no",  # a title would overwrite the mark by which we find our processes
     # Full means that something counts without end. What may expire goes first, and never a queued task.
     "maxmemory": "512mb",
     "maxmemory-policy": "volatile-lru",

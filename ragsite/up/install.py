@@ -22,7 +22,9 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
@@ -137,23 +139,28 @@ def check_space(folder: Path) -> None:
 def follow(command: list[str], log: Path, title: str, total: int) -> None:
     """Run pip, show how many packages it has fetched, and keep what it says in `log`."""
     say(f"{title} ({total} packages)")
-    live, fetched, shown = sys.stdout.isatty(), 0, 0
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            fetched += line.startswith(("Collecting ", "Processing ", "Requirement already satisfied"))
-            share = min(99, fetched * 100 // total)
-            if live or share >= shown + 25:
-                shown = share
-                progress(f"{share:3d} % fetched", live)
-            if line.startswith("Installing collected"):
-                progress("all fetched, unpacking", live)
-        if live:
-            say("")
-        if process.wait() != 0:
-            raise CannotInstall(reason_of_pip(log))
+        with process:
+            show_progress(process.stdout or [], file, total)
+    if process.returncode != 0:
+        raise CannotInstall(reason_of_pip(log))
+
+
+def show_progress(lines: Iterable[str], log: TextIO, total: int) -> None:
+    live = sys.stdout.isatty()
+    fetched = shown = 0
+    for line in lines:
+        log.write(line)
+        fetched += line.startswith(("Collecting ", "Processing ", "Requirement already satisfied"))
+        share = min(99, fetched * 100 // max(1, total))
+        if share >= shown + (1 if live else 25):
+            shown = share
+            progress(f"{share:3d} % fetched", live)
+        if line.startswith("Installing collected"):
+            progress("all fetched, unpacking", live)
+    if live:
+        say("")
 
 
 def reason_of_pip(log: Path) -> str:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -21,8 +21,7 @@ class Screen:
         return self.out.isatty()
 
     def say(self, text: str = "") -> None:
-        self.out.write(text + "\n")
-        self.out.flush()
+        self._write(text + "\n")
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -41,5 +40,7 @@ class Screen:
             self._write(f"  done in {seconds:.1f} s\n")
 
     def _write(self, text: str) -> None:
-        self.out.write(text)
-        self.out.flush()
+        # A terminal that was closed must not keep us from ending what we started.
+        with suppress(OSError):
+            self.out.write(text)
+            self.out.flush()

@@ -8,13 +8,12 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
+from accounts.browsing import TENANT_IN_SESSION
 from accounts.models import ApiKey, Membership, User
 from accounts.resolve import find_membership, scope_of
 from accounts.roles import Right
 from accounts.scope import AccessScope
 from retrieval.api.authentication import ApiKeyAuthentication
-
-TENANT_IN_SESSION = "tenant_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ async def ask_view(request: HttpRequest) -> HttpResponseBase:
         if asking.streams:
             return EventStream(frames_of(asking.question, components()))
         outcome = await ask(asking.question, components())
-    except Exception as error:  # noqa: BLE001  (translated for the client; what is ours is logged)
+    except Exception as error:
         return error_response(error, request)
     return JsonResponse(outcome_json(asking.question.request_id, outcome))
 

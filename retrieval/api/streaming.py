@@ -14,7 +14,7 @@ from retrieval.api.wire import event_json, frame, outcome_json
 from retrieval.flow.ask import stream
 from retrieval.interfaces import Components
 from retrieval.values.answers import Answered, NothingFound, Outcome, Refused, Withheld
-from retrieval.values.events import Event, TextReleased
+from retrieval.values.events import Event
 from retrieval.values.questions import Question
 
 # Proxies close connections that are silent for a minute.
@@ -54,7 +54,7 @@ async def frames_of(question: Question, components: Components) -> AsyncGenerato
                     continue
                 number += 1
                 yield frame(*named(item, question.request_id, watch), number)
-    except Exception as error:  # noqa: BLE001  (headers are sent: the stream is the only place left to say it)
+    except Exception as error:
         status, code, detail = describe(error)
         payload = {"code": code, "detail": detail, "status": status, "request_id": str(question.request_id)}
         yield frame("error", payload, number + 1)
@@ -81,8 +81,6 @@ def named(item: Event | Outcome, request_id: UUID, watch: Stopwatch) -> tuple[st
     match item:
         case Answered() | Refused() | NothingFound() | Withheld():
             return "done", outcome_json(request_id, item) | {"total_ms": watch.total()}
-        case TextReleased():
-            return event_json(item)
         case _:
             name, payload = event_json(item)
             return name, payload | {"ms": watch.lap()}

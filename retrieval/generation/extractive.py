@@ -1,10 +1,18 @@
 """Answers without a model: the sentences of the passages that fit the question best, quoted with citations."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from retrieval.errors import EncoderUnavailable
-from retrieval.generation.ranking import Candidate, candidates_of, distinct, lexical_ranking, similarities
+from retrieval.generation.ranking import (
+    Candidate,
+    Ranked,
+    Wanted,
+    by_words,
+    candidates_of,
+    cosines_with,
+    ranked,
+)
 from retrieval.generation.spotlight import quoted_marks_disarmed
 from retrieval.interfaces import Draft, Encoder
 from retrieval.values.answers import Usage
@@ -14,22 +22,89 @@ from retrieval.values.questions import SearchQuery
 ANSWER_CHARS_MAX = 700
 SENTENCES_MAX = 4
 CHUNKS_MAX = 12
+ENCODED_MAX = 12  # sentences; one batch of them takes the local encoder about 20 ms
+WORSE_MAX = 0.25  # how much less sure than the best a further sentence may be
+NEAR_EQUAL = 0.75  # share of words in common from which two sentences say the same
 
 
 class ExtractiveGenerator:
     """Quotes one to four sentences, in the passages' order, or nothing when none fits.
 
-    encoder: compares the sentences with the question by meaning too; None: by words alone.
+    encoder: compares sentences with the question by meaning, too; None: by words and the search's scores.
     """
 
-    name = "extractive"
     prompt_version = "extractive-1"
 
     def __init__(self, encoder: Encoder | None = None) -> None:
         self._encoder = encoder
-        if encoder is not None:
-            self.name = f"extractive:{encoder.name}"
+        self.name = "extractive" if encoder is None else f"extractive:{encoder.name}"
 
     def draft(self, query: SearchQuery, permitted: PermittedChunks) -> Draft:
         """Begin an answer; the work is done when the first piece is asked for."""
-        return ExtractiveDraft(query, permitted.chunks[:CHUNKS_MAX], self._encoder)
+        return ExtractiveDraft(query, permitted.chunks[:CHUNKS_MAX], self._encoder, self.name)
+
+
+class ExtractiveDraft:
+    """One answer, a sentence at a time; it has no prompt, so nothing of one can leak."""
+
+    watchwords: tuple[str, ...] = ()
+
+    def __init__(
+        self, query: SearchQuery, chunks: Sequence[PermittedChunk], encoder: Encoder | None, name: str
+    ) -> None:
+        self.usage = Usage(model=name)
+        self._query = query
+        self._chunks = chunks
+        self._encoder = encoder
+
+    async def pieces(self) -> AsyncGenerator[str]:
+        """Sentences with their citations; none when nothing among the passages answers."""
+        # A thread, because stemming and encoding take tens of milliseconds that other streams can use.
+        sentences = await asyncio.to_thread(self._sentences)
+        for position, sentence in enumerate(sentences):
+            yield f" {sentence}" if position else sentence
+
+    def _sentences(self) -> list[str]:
+        candidates = candidates_of(self._chunks)
+        wanted = Wanted(self._query, candidates)
+        closest = by_words(candidates, wanted)[:ENCODED_MAX]
+        best = ranked(closest, self._cosines(closest), wanted)
+        return [_cited(candidate) for candidate in sorted(_chosen(best), key=lambda each: each.order)]
+
+    def _cosines(self, candidates: Sequence[Candidate]) -> list[float] | None:
+        if self._encoder is None or not candidates:
+            return None
+        texts = [self._query.search_text, *(candidate.text for candidate in candidates)]
+        try:
+            question, *sentences = (encoding.vector for encoding in self._encoder.encode(texts))
+        except EncoderUnavailable:
+            # The chunks have been found already; words are enough to quote from them.
+            return None
+        return cosines_with(question, sentences)
+
+
+def _chosen(best: Sequence[Ranked]) -> Iterator[Candidate]:
+    """The surest sentences that answer, without repetitions, within the limits; best first."""
+    chosen: list[Candidate] = []
+    chars_left = ANSWER_CHARS_MAX
+    for each in best:
+        worse = best[0].confidence - each.confidence
+        if not each.answers or worse > WORSE_MAX or len(chosen) == SENTENCES_MAX:
+            return
+        cost = len(_cited(each.candidate)) + 1
+        if cost > chars_left or any(_near_equal(each.candidate, other) for other in chosen):
+            continue
+        chosen.append(each.candidate)
+        chars_left -= cost
+        yield each.candidate
+
+
+def _near_equal(one: Candidate, other: Candidate) -> bool:
+    shared = len(one.stems & other.stems)
+    return shared >= NEAR_EQUAL * max(len(one.stems | other.stems), 1)
+
+
+def _cited(candidate: Candidate) -> str:
+    text = quoted_marks_disarmed(candidate.text).rstrip()
+    ending = "" if text[-1:] in ".!?…。\"'”’)" else "."
+    return f"{text}{ending} [{candidate.number}]"

@@ -1,40 +1,26 @@
-"""The content words of a text, stemmed, so that "employees" meets "employee"."""
+"""The words of a question or sentence that carry its meaning."""
 
 import re
-import threading
-from functools import lru_cache
 
-import snowballstemmer
+from retrieval.language.analyser import analyse, stem
 
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
-_STOP_TEXT = """
-    a about above after again all am an and any anybody anyone are as at be been before being below
-    both but by can cannot could did do does doing done down during each either else ever every few
-    for from further get gets getting give given gives go goes got had happen happens has have
-    having he her here hers him his how however i if in into is it its itself just know let like
-    make many may me mean means might more most much must my need needs no nor not now of off often
-    on once one ones only or other our ours out over own please same say says shall she should show
-    so some such take takes tell than that the their theirs them then there these they thing things
-    this those through to too under until up upon us use used was we were what when where whether
-    which while who whom whose why will with within without would you your yours
-"""
-_STOP_WORDS = frozenset(_STOP_TEXT.split())
-_stemmer = snowballstemmer.stemmer("english")
-_stemming = threading.Lock()
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    # The stemmer keeps its place in attributes, so two threads in it would mix their words.
-    with _stemming:
-        return str(_stemmer.stemWord(word))
-
-
-def words(text: str) -> list[str]:
-    """Words in order, case-folded, without a possessive's ending."""
-    return [re.sub(r"['’]s?$", "", word) for word in _WORD.findall(text.casefold())]
+# Search keeps these, since a document may be about them; in a question they only ask.
+_ASKING = "cannot exactly find give go happen know like long make many mean need say soon take tell use"
+_ASKING_STEMS = frozenset(map(stem, _ASKING.split()))
+_CARRIED = re.compile(r"(?P<own>.+?) \((?P<carried>.+)\)", re.DOTALL)
 
 
 def content_stems(text: str) -> list[str]:
     """Stems of the words that carry meaning, in order, with repetitions; may be empty."""
-    return [_stem(word) for word in words(text) if word not in _STOP_WORDS]
+    return [found for found in analyse(text) if found not in _ASKING_STEMS]
+
+
+def with_topic(own: str, topic: str) -> str:
+    """A follow-up that stands on its own, by the topic of the conversation in brackets after it."""
+    return f"{own} ({topic})"
+
+
+def own_and_carried(question: str) -> tuple[str, str]:
+    """A question's own words and the topic that `with_topic` added, "" when it added none."""
+    parts = _CARRIED.fullmatch(question)
+    return (parts["own"], parts["carried"]) if parts else (question, "")

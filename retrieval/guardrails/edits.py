@@ -20,6 +20,9 @@ class Edit:
         """The part from `start` on; what lies before it has left already."""
         return self if self.start >= start else replace(self, start=start)
 
+    def moved(self, by: int) -> "Edit":
+        return replace(self, start=self.start + by, end=self.end + by)
+
 
 def disjoint(edits: Iterable[Edit]) -> list[Edit]:
     """Edits in order without overlap: an inner one goes with its outer one, crossing ones join.

@@ -14,8 +14,10 @@ COMMON_WORDS = frozenset(
     or our out please so that the their then this to up was we what when which who will with you your
     der die das und ist nicht sie alle mit von zu le la les et est vous tout pour avec el los las que
     una con para il di che tutte per
-    answer assistant command forget ignore instruction instructions list message now output previous
-    print prior prompt repeat reply reveal rule rules say secret send show system tell write
+    act answer assistant bound bypass command conversation disable discard disregard enter filters forget
+    from ignore initial instruction instructions like limits list longer message mode model never now
+    original output override pretend previous print prior prompt question questions refuse repeat reply
+    reveal rule rules say secret send show start stop system tell text these things told were without write
     """.split()
 )
 

@@ -12,7 +12,7 @@ import re
 import urllib.parse
 from collections.abc import Callable
 
-from retrieval.guardrails.language import reads_as_language
+from retrieval.guardrails.language import COMMON_WORDS, reads_as_language
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{4,}={0,2}(?:\s{0,2}[A-Za-z0-9+/_-]{4,}={0,2})*")
 _LINE_CHARS_MIN = 16
@@ -24,10 +24,11 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});")
 _ESCAPE = re.compile(r"\\u\{?([0-9A-Fa-f]{4})\}?|\\x([0-9A-Fa-f]{2})")
 _ESCAPES_MIN = 3  # fewer are ordinary in addresses and in text copied from a page
 
-_TURNED_WORDS = ("instructions", "instruction", "previous", "ignore", "prompt", "system", "reveal", "rules",
-                 "disregard", "forget", "please", "message", "secret", "anweisungen", "instrucciones")  # fmt: skip
-_ROTATED = re.compile("|".join(codecs.encode(word, "rot13") for word in _TURNED_WORDS))
-_REVERSED = re.compile("|".join(word[::-1] for word in _TURNED_WORDS))
+# Common words turned around or rotated, without those that are common words again ("no" and "on").
+_ROTATED_WORDS = frozenset(codecs.encode(word, "rot13") for word in COMMON_WORDS) - COMMON_WORDS
+_REVERSED_WORDS = frozenset(word[::-1] for word in COMMON_WORDS) - COMMON_WORDS
+_TELLING_CHARS = 5  # a turned word this long is no accident; shorter ones must outnumber plain ones
+_WORD = re.compile(r"[^\W\d_]+")
 # Two words in an order that hardly any sentence has, and the reverse of which instructions are made of.
 _TURNED_PAIR = re.compile(
     r"\b(?:instructions?|rules?|prompt|directives?|guidelines|restrictions|message|above|mode)[ ,.]{1,2}"
@@ -35,9 +36,16 @@ _TURNED_PAIR = re.compile(
     r"|\b(?:all|previous|prior|your|the|me|everything|any|with|as)[ ,.]{1,2}"
     r"(?:ignore|disregard|forget|reveal|repeat|print|override|bypass|tell|show|pretend|reply|act)\b"
 )
-_WORD_OR_GAP = re.compile(r"\w+")
+# The first word of a sentence at the very end, or its last word with the full stop at the very start.
+_TURNED_ENDS = re.compile(
+    r"^\W*\w+[.!?]['\"]? \w|\b(?:ignore|please|disregard|forget|override|reveal|print|repeat|show|tell|what|pretend|act"
+    r"|roleplay|disable|bypass|send|email|forward|call|if|from|your|you|do|never|enter|discard|erase|write|output|encode"
+    r"|translate|summarize|start|stop|pay|developer)\W*$"
+)
 
-# One character apart, words apart by more: "i g n o r e   a l l", "i.g.n.o.r.e. .a.l.l".
+# A sign between any two characters, blanks among them: "i g n o r e   a l l", "i.g.n.o.r.e. .a.l.l".
+_ALTERNATING = re.compile(r"[^\n]([ ._*|~+\-])(?:[^\n]\1){7,}[^\n]?")
+# The same by hand, less evenly: letters one gap apart, words by a wider one.
 _SPACED = re.compile(r"(?<!\w)(?:\w[ ._*|~+\-]{1,7}){4,}\w(?!\w)")
 _LETTER_GAP = re.compile(r"[ ._*|~+\-]+")
 
@@ -45,6 +53,7 @@ _LEET_LETTERS = str.maketrans("013456789@$!|+€", "oieasgtbgasiite")
 _LEET_ONE_AS_L = str.maketrans("013456789@$!|+€", "oleasgtbgaslite")
 _LEET_WORD = re.compile(r"(?<![\w@$!|+])(?=[\w@$!|+€]*[a-z])(?=[\w@$!|+€]*[013456789@$!|+€])[\w@$!|+€]{2,32}")
 _LEET_WORDS_MIN = 2
+_SHORT_NUMBER = re.compile(r"(?<![\w@$])\d{1,3}(?![\w@$])")  # "70" among such words is "to"
 
 
 def base64_decoded(text: str) -> str | None:
@@ -101,25 +110,38 @@ def escapes_decoded(text: str) -> str | None:
 
 
 def rotated(text: str) -> str | None:
-    return codecs.encode(text, "rot13") if _ROTATED.search(text) else None
+    return codecs.encode(text, "rot13") if _shows(text, _ROTATED_WORDS) else None
 
 
 def reversed_letters(text: str) -> str | None:
-    return text[::-1] if _REVERSED.search(text) else None
+    return text[::-1] if _shows(text, _REVERSED_WORDS) else None
 
 
 def reversed_in_words(text: str) -> str | None:
-    if not _REVERSED.search(text):
+    if not _shows(text, _REVERSED_WORDS):
         return None
-    return _WORD_OR_GAP.sub(lambda match: match.group()[::-1], text)
+    return _WORD.sub(lambda match: match.group()[::-1], text)
+
+
+def _shows(text: str, turned: frozenset[str]) -> bool:
+    words = set(_WORD.findall(text))
+    found = words & turned
+    if not found:
+        return False
+    return max(map(len, found)) >= _TELLING_CHARS or len(found) > len(words & COMMON_WORDS)
 
 
 def reversed_words(text: str) -> str | None:
-    return " ".join(reversed(text.split())) if _TURNED_PAIR.search(text) else None
+    turned = _TURNED_PAIR.search(text) or _TURNED_ENDS.search(text)
+    return " ".join(reversed(text.split())) if turned else None
 
 
 def letters_joined(text: str) -> str | None:
-    return _replaced(_SPACED, text, _join_letters)
+    return _replaced(_ALTERNATING, text, _every_second) or _replaced(_SPACED, text, _join_letters)
+
+
+def _every_second(found: str) -> str:
+    return found[::2]
 
 
 def _join_letters(found: str) -> str | None:
@@ -141,7 +163,8 @@ def unleeted_with_l(text: str) -> str | None:
 def _unleeted(text: str, letters: dict[int, int]) -> str | None:
     if len(_LEET_WORD.findall(text)) < _LEET_WORDS_MIN:
         return None
-    return _LEET_WORD.sub(lambda match: match.group().translate(letters), text)
+    respelled = _LEET_WORD.sub(lambda match: match.group().translate(letters), text)
+    return _SHORT_NUMBER.sub(lambda match: match.group().translate(letters), respelled)
 
 
 def _replaced(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | None]) -> str | None:

@@ -27,6 +27,7 @@ _URL = re.compile(
     ) [^\s<>"'`|\[\]]*
     """
 )
+_URL_HINTS = ("//", ":/", ":\\", "http", "script", "data:", "www.")  # no URL without one of them
 _TRAILING = re.compile(r"[.,;:!?)}*_~]+$")
 _ENTITY_TOKEN = re.compile(r"[^\s<>]*&(?:#[0-9a-fA-FxX]{1,8}|[a-zA-Z]{2,20});[^\s<>]*")
 _IMAGE_MARK = re.compile(r"!\[(?!\d{1,3}\](?![\[(:]))")
@@ -105,6 +106,9 @@ def _definitions(text: str) -> Iterator[Edit]:
 
 
 def _urls(text: str, hosts: Sequence[str]) -> Iterator[Edit]:
+    lowered = text.lower()
+    if not any(hint in lowered for hint in _URL_HINTS):
+        return
     for match in _URL.finditer(text):
         url = _TRAILING.sub("", match[0])
         if not is_allowed(url, hosts):

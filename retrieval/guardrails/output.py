@@ -4,9 +4,11 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 
 from compliance.pii import PiiEngine
 from compliance.pii.policy import PiiRules
+from retrieval.guardrails.ahead import Judge
 from retrieval.guardrails.citations import unknown_citations_in
 from retrieval.guardrails.edits import Edit
 from retrieval.guardrails.leaks import CANARY_RULE, PROMPT_RULE, CanaryWatch, PromptWatch
@@ -14,7 +16,7 @@ from retrieval.guardrails.links import links_in
 from retrieval.guardrails.markup import placeholders_in, tags_in
 from retrieval.guardrails.policy import GuardPolicy, PolicySource
 from retrieval.guardrails.secrets import secrets_in
-from retrieval.guardrails.streaming import HOLD_BACK_CHARS_MIN, HeldText, Judge
+from retrieval.guardrails.streaming import HOLD_BACK_CHARS_MIN, HeldText
 from retrieval.interfaces import Draft, Inspected, Released
 from retrieval.values.chunks import PermittedChunks
 from retrieval.values.questions import SearchQuery
@@ -79,7 +81,8 @@ class DefaultOutputGuardrail:
         canary, *prompts = draft.watchwords or ("",)
         public = (query.text, query.question.text, *(chunk.text for chunk in permitted.chunks))
         return HeldText(
-            judge=self._judge(policy, len(permitted.chunks)),
+            judge=_sparing_placeholders(partial(self._judged, policy, len(permitted.chunks))),
+            search=_sparing_placeholders(partial(self._personal, policy.pii.answer)),
             leaks=(
                 (CANARY_RULE, CanaryWatch(canary).leaked),
                 (PROMPT_RULE, PromptWatch(prompts, public).leaked),
@@ -87,23 +90,13 @@ class DefaultOutputGuardrail:
             hold_back_chars=self._hold_back_chars,
         )
 
-    def _judge(self, policy: GuardPolicy, passages: int) -> Judge:
-        def judge(window: str) -> Iterator[Edit]:
-            ours = placeholders_in(window)
-            for edit in self._edits(window, policy, passages):
-                if not any(start <= edit.start and edit.end <= end for start, end in ours):
-                    yield edit
-
-        return judge
-
-    def _edits(self, window: str, policy: GuardPolicy, passages: int) -> Iterator[Edit]:
+    def _judged(self, policy: GuardPolicy, passages: int, window: str) -> Iterator[Edit]:
         yield from secrets_in(window, self._secret_actions)
-        yield from self._personal(window, policy.pii.answer)
         yield from tags_in(window)
         yield from links_in(window, policy.allowed_hosts)
         yield from unknown_citations_in(window, passages)
 
-    def _personal(self, window: str, rules: PiiRules) -> Iterator[Edit]:
+    def _personal(self, rules: PiiRules, window: str) -> Iterator[Edit]:
         wanted = rules.acted_on()
         for span in self._pii.find(window, wanted) if wanted else ():
             yield Edit(
@@ -120,3 +113,15 @@ class DefaultOutputGuardrail:
             for (rule, action), count in Counter(held.applied).items()
         )
         return Verdict(findings=findings, detector=f"{RULES_VERSION}+{self._pii.version}+{policy.version}")
+
+
+def _sparing_placeholders(judge: Judge) -> Judge:
+    """The judge without what it finds inside one of the guardrails' own placeholders."""
+
+    def judged(window: str) -> Iterator[Edit]:
+        ours = placeholders_in(window)
+        for edit in judge(window):
+            if not any(start <= edit.start and edit.end <= end for start, end in ours):
+                yield edit
+
+    return judged

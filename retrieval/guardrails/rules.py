@@ -52,8 +52,10 @@ _ORDERS = (
 )
 _SHOW = (
     r"(?:reveal|show|print|display|output|repeat|tell|give|share|leak|expose|disclose|recite|dump|write"
-    r"|list|quote|copy|format|rewrite|rephrase|render|turn|put|reproduce|summari[sz]e|translate|encode|spell|return|send|paraphrase|echo|read"
-    r"|provide|state|describe|convert|say|paste|what (?:is|are|was|were|s)|whats)"
+    r"|list|quote|copy|format|rewrite|rephrase|render|turn|put|reproduce|summari[sz]e|translate|encode|spell|return|send|paraphrase|echo"
+    r"|provide|state|describe|convert|say|paste)"
+    # A whole verb, or one glued to what follows it: "revealyoursystemprompt", but never "printer".
+    r"(?:\b|(?=your|the|this|all|me|its|system))"
 )
 _PROMPT = (
     r"(?:(?:system|hidden|secret|internal|developer|underlying|confidential) (?:prompt|instruct|message|directive"
@@ -89,7 +91,7 @@ OVERRIDE = (
          r"|invalid|suspend|lift|delet|disabl|changed|updated)|(?:no longer|do not|don t|don[’']t) apply)"),
     rule("override", 0.7, "longer free not",
          r"\byou (?:are|re|were) (?:now )?(?:no longer|free from|not) (?:bound|restrict|limit|constrain|require to follow|subject)"),
-    rule("new_orders", 0.5, "new updated revised real actual true next following",
+    rule("new_orders", 0.5, "new updated revised real actual true your following these this my",
          r"\b(?:new|updated|revised|real|actual|true) (?:system )?(?:instructions?|prompt|task|directives?|orders?|objective|goal)"
          r" ?(?::|are\b|is\b|follow|begin|for you)",
          r"\byour (?:new|only|real|actual|true|next) (?:task|goal|role|instructions?|job|purpose|objective|mission)\b",
@@ -100,23 +102,25 @@ OVERRIDE = (
 )  # fmt: skip
 
 PROMPT_LEAK = (
-    rule("prompt_leak", 0.9, "prompt instruct message directive guideline rule",
+    rule("prompt_leak", 0.9, "prompt instruct message directive guideline rule initiali",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,5}}?(?:your|the|this|its|all|that|me) (?:\w{{1,14}} ){{0,3}}?{_PROMPT}",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,2}}?{_PROMPT}"),
-    rule("prompt_leak", 0.7, "instruct prompt directive configuration programming",
+    rule("prompt_leak", 0.5, "what", rf"\b(?:what|which)[’']?(?: is| are| was| were|s) (?:\w{{1,12}} ){{0,2}}?{_PROMPT}"),
+    rule("prompt_leak", 0.7, "instruct prompt directive configuration programming system",
+         rf"\b(?:what|which)[’']?(?: is| are| was| were|s) your (?:own |\w{{1,12}} )?(?:{_OWN_PROMPT}|{_PROMPT})",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,4}}?your (?:own |\w{{1,12}} )?{_OWN_PROMPT}", rf"\byour {_OWN_PROMPT} (?:\w{{1,12}} ){{0,4}}?(?:verbatim|word for word)"),
     rule("prompt_leak", 0.8, "instruct prompt text what everything message",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,5}}?(?:above|preceding|previous|prior|earlier) (?:instruct|prompt|system)",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,5}}?(?:instruct\w{{0,5}}|text|messages?|everything|what|prompt|words) (?:that )?you (?:were|have been|are|got|received) (?:initially )?(?:given|told|instructed|at the)"),
-    rule("prompt_leak", 0.6, "told instruct given",
+    rule("prompt_leak", 0.6, "told instruct given what",
          r"\bwhat (?:were|have|was|are) you (?:been )?(?:told|instructed|given|not (?:allowed|supposed))",
          r"\b(?:my instructions are|i was instructed to|the system prompt is|my system prompt)\b"),
     rule("prompt_leak", 0.4, "your", rf"\b{_SHOW} (?:\w{{1,12}} ){{0,3}}?your (?:own )?(?:rules|guidelines|context window|memory)"),
     rule("prompt_leak", 0.8, "above before preceding prior previous",
          r"\b(?:repeat|print|output|copy|recite|echo|return|reproduce|translate|encode) (?:back )?(?:to me )?(?:all|everything|every word|the"
          r" (?:text|words|content|sentences?|lines?|messages?|paragraphs?|conversation)|what)(?: \w{1,12}){0,3} (?:above|before|preceding|prior|previous)"),
-    rule("exact_reply", 0.4, "with", r"\b(?:start|begin|preface|prefix|prepend|open) (?:your|the|each|every|all) (?:\w{1,10} )?(?:answer|reply|response|output|message)s? (?:with|by)\b"),
-    rule("prompt_leak", 0.8, "you", r"\b(?:begin|start)\w{0,4} with (?:the (?:words|phrase) )?[\"'“‘]?you are\b"),
+    rule("exact_reply", 0.4, "answer reply response output message", r"\b(?:start|begin|preface|prefix|prepend|open) (?:your|the|each|every|all) (?:\w{1,10} )?(?:answer|reply|response|output|message)s? (?:with|by)\b"),
+    rule("prompt_leak", 0.8, "you", r"\b(?:begin|start)\w{0,4} (?:your \w{1,10} )?with (?:the (?:words|phrase) )?[\"'“‘]?you are\b"),
     rule("prompt_leak", 0.25, "system", r"\bsystem prompt"),
     rule("verbatim", 0.3, "verbatim word", r"\bverbatim\b|\bword for word\b"),
 )  # fmt: skip
@@ -127,7 +131,7 @@ ROLE_MARKERS = (
          r"\[/?inst\]", r"<</?sys>>", r"</?(?:system|assistant|system_prompt|sys)>"),
     rule("role_marker", 0.6, "system assistant developer",
          r"[\"']role[\"'] ?: ?[\"'](?:system|assistant|developer)[\"']",
-         r"(?:^|\n)[ >*]{0,3}#{1,6} ?(?:system|assistant|developer)(?: (?:prompt|message|instructions?|override))? ?:?(?:\n|$)",
+         r"(?:^|\n)[ >*]{0,3}#{1,6} ?(?:system|assistant|developer)(?: (?:prompt|message|instructions?|override))? ?(?::|\n|$)",
          r"(?:^|\n|[.!?] )[\[(*]{0,3}(?:system|developer|admin|administrator) (?:message|prompt|note|override|instructions?|alert|notice|command)[\])*]{0,3} ?:"),
     rule("role_marker", 0.45, "system assistant ai:",
          r"(?:^|\n) ?[\[(*#]{0,3} ?(?:system|assistant|ai)[\])*]{0,3} ?:"),
@@ -172,7 +176,7 @@ PERSONA = (
     rule("persona", 0.4, "character", r"\b(?:stay in|never break|do not break|don[’']?t break) character\b"),
     rule("authority", 0.45, "developer creator admin openai anthropic owner engineer",
          r"\bi (?:am|m) (?:your|the|an?) (?:\w{1,12} )?(?:developer|creator|admin|administrator|owner|openai|anthropic|engineer)"),
-    rule("no_refusal", 0.5, "refuse never cannot can't warn disclaimer decline",
+    rule("no_refusal", 0.5, "refus declin disclaimer warning you",
          r"\b(?:never|do not|don[’']?t|cannot|can[’']?t|must not|without|no) (?:ever )?(?:refus\w{1,3}|declin\w{1,3}|disclaimers?|(?:add )?warnings?|say (?:that )?you (?:can|are))"),
 )  # fmt: skip
 
@@ -186,7 +190,7 @@ ADDRESSEE = (
          rf"\b{_MODEL} (?:(?:that is |who is |which is |currently )?(?:reading|processing|summari[sz]ing|parsing|indexing)|must|shall|should (?:always|never|ignore|instead|say)|(?:is|are) (?:required|instructed|ordered))"),
     rule("secrecy", 0.6, "tell inform mention reveal alert warn notify disclose",
          r"\b(?:do not|don[’']?t|never|without) (?:tell|inform|mention|reveal|alert|warn|notify|disclos)\w{0,3} (?:\w{1,12} ){0,4}?(?:user|human|reader|person asking|anyone|anybody)"),
-    rule("conditional", 0.6, "answer respon reply summar explanation task output question",
+    rule("conditional", 0.6, "insert display emit include embed mention state output recommend suggest present inform simulate trigger incorporate append add print act tell return say",
          r"\b(?:before|prior to|ahead of|while|when|after|in the course of|as part of) (?:you )?(?:begin |start )?(?:provid|answer|giv|generat|produc|draft|process|respond|explain|summari[sz]|deliver|complet|creat|writ|this task)\w{0,6}"
          r"(?: \w{1,14}){0,8}?\W{1,3}(?:please |first |briefly |casually |discreetly |subtly |unobtrusively )?(?:insert|display|emit|include|embed|mention|state|output|recommend|suggest|present|inform|simulate|trigger|incorporate|append|add|print|act|tell|return|say)\b"
          r"[^.\n]{0,80}(?:answer|respon|reply|summar|user|only|output|sentence|message|remark|line|note|endors|notice|notification|statement|error|fault|crash)",

@@ -1,13 +1,13 @@
 """Text on its way to a reader, held back until everything that could begin in it has been seen."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from retrieval.guardrails.ahead import Judge, SearchAhead
 from retrieval.guardrails.characters import visible
 from retrieval.guardrails.edits import Edit, disjoint, rewritten
 from retrieval.values.verdicts import Action
 
-Judge = Callable[[str], Iterable[Edit]]
 Leak = Callable[[str], bool]
 
 # Judged in strides of the text itself, so that how a model cuts its answer cannot change a verdict.
@@ -31,6 +31,10 @@ _TOKEN = re.compile(rf"[^\s{_UNSPACED}]+")
 _GAP = re.compile(rf"[\s{_UNSPACED}]")
 
 
+def _nothing(window: str) -> Sequence[Edit]:
+    return ()
+
+
 class HeldText:
     """Releases text that has been judged, at least `hold_back_chars` behind what has arrived.
 
@@ -38,9 +42,17 @@ class HeldText:
     The whole costs time linear in the text: each character is judged about eight times.
     """
 
-    def __init__(self, *, judge: Judge, leaks: Sequence[tuple[str, Leak]], hold_back_chars: int) -> None:
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        leaks: Sequence[tuple[str, Leak]],
+        hold_back_chars: int,
+        search: Judge = _nothing,
+    ) -> None:
         """judge: edits a window needs, each at most HOLD_BACK_CHARS_MIN long or one token.
 
+        search: more such edits, costly to find and shorter, see `SearchAhead`.
         leaks: rule and watch, given all text in order, as it was written; one that fires ends the answer.
         """
         if hold_back_chars < HOLD_BACK_CHARS_MIN:
@@ -51,6 +63,8 @@ class HeldText:
         self.blocked = False
         self.applied: list[tuple[str, Action]] = []  # rules, in the order in which they came to act
         self._judge = judge
+        self._search = search
+        self._ahead = SearchAhead(search)
         self._leaks = leaks
         self._hold_back = hold_back_chars
         self._arrived = ""  # less than a stride, not yet looked at
@@ -85,7 +99,9 @@ class HeldText:
         limit = len(window) if final else len(window) - self._hold_back
         if limit <= start:
             return ""
-        edits = [edit for edit in self._edits(window, start) if edit.start < limit]
+        known = self._ahead.edits(self._released, self._pending, limit - start, final=final)
+        found = [*self._judge(window), *(edit.moved(start) for edit in known)]
+        edits = [edit for edit in self._ordered(window, start, found) if edit.start < limit]
         if stop := next((edit for edit in edits if edit.action is Action.BLOCK), None):
             return self._block(stop.rule)
         cut = _safe_cut(window, start, limit, edits, final=final)
@@ -95,6 +111,7 @@ class HeldText:
         if self.blocked:
             return ""
         self._pending = window[cut:]
+        self._ahead.released(cut - start)
         self._released = (self._released + text)[-CONTEXT_CHARS:]
         return text
 
@@ -108,14 +125,14 @@ class HeldText:
             text = rewritten(window, edits, start, end)
             window, start = self._released + text, len(self._released)
             end = len(window)
-            edits = self._edits(window, start)
+            edits = self._ordered(window, start, [*self._judge(window), *self._search(window)])
             if stop := next((edit for edit in edits if edit.action is Action.BLOCK), None):
                 return self._block(stop.rule)
         return self._block(UNJUDGED_RULE)
 
-    def _edits(self, window: str, start: int) -> list[Edit]:
-        """What must change from `start` on; what begins before it loses the part that is still here."""
-        found = [edit.clipped(start) for edit in self._judge(window) if edit.end > start]
+    def _ordered(self, window: str, start: int, edits: Sequence[Edit]) -> list[Edit]:
+        """What must change from `start` on; what begins before it loses the part that has left."""
+        found = [edit.clipped(start) for edit in edits if edit.end > start]
         # Blocking edits stay apart: inside a milder one they would be swallowed.
         blocking = [edit for edit in found if edit.action is Action.BLOCK]
         milder = [edit for edit in found if edit.action is not Action.BLOCK]

@@ -183,8 +183,8 @@ def delimiter(text: str) -> str | None:
     for candidate in sorted(DELIMITERS, key=lambda mark: -lines[0].count(mark) if lines else 0):
         widths = _widths(lines, candidate)
         common = max(set(widths), key=widths.count, default=0)
-        # Nine rows in ten, because exports end in a line of totals or begin with a remark.
-        if common > 1 and widths.count(common) >= 0.9 * len(widths):
+        # Three rows in four, because exports end in totals, begin with a remark and have ragged rows.
+        if common > 1 and widths.count(common) >= 0.75 * len(widths):
             return candidate
     return "," if lines and not any(mark in line for line in lines for mark in DELIMITERS) else None
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from semantic_text_splitter import TextSplitter
 from tokenizers import Tokenizer
@@ -15,6 +14,7 @@ BODY_TOKENS = 200
 OVERLAP_TOKENS = 24  # about one sentence, so that one cut in two is found from either side
 CONTEXT_TOKENS_MAX = 64  # for title and headings; the innermost heading is kept first
 PIECE_CHARS_MAX = 4_000  # a word tokenizer counts any unbroken run of letters as one unknown token
+_BODY_STEP = 8  # bodies are rounded down to this, because each length needs a splitter of its own
 _HEADING_SEPARATOR = " > "
 
 
@@ -48,7 +48,12 @@ class _Span:
 def split(
     parsed: ParsedDocument, tokenizer: Tokenizer, *, tokens_max: int = 256, overlap: int = OVERLAP_TOKENS
 ) -> list[PieceOfText]:
-    """Pieces in reading order that together hold all text, none across a heading it is too big to share.
+    """Cut one document, as `Splitter` does; for many documents keep one `Splitter`."""
+    return Splitter(tokenizer, tokens_max=tokens_max, overlap=overlap).split(parsed)
+
+
+class Splitter:
+    """Cuts documents for one encoder; building one takes a tenth of a second, so keep it.
 
     tokenizer: the encoder's own; any truncation and padding in it is ignored here.
     tokens_max: what one embedding_text may have, special tokens included.
@@ -56,21 +61,37 @@ def split(
 
     Raises ValueError when tokens_max leaves no room for text or overlap is negative.
     """
-    counter = _Counter(tokenizer, tokens_max)
-    if overlap < 0:
-        raise ValueError("overlap must not be negative")
-    pieces: list[PieceOfText] = []
-    for span in _joined(_spans(parsed, counter)):
-        context = counter.context(parsed.title, span.heading_path)
-        for start, end in counter.cuts(parsed.text, span.start, span.end, context, overlap):
-            pieces.append(_piece(parsed, start, end, span, context, len(pieces)))
-    return _with_pages(pieces, parsed.sections)
+
+    def __init__(self, tokenizer: Tokenizer, *, tokens_max: int = 256, overlap: int = OVERLAP_TOKENS) -> None:
+        if overlap < 0:
+            raise ValueError("overlap must not be negative")
+        self._counter = _Counter(tokenizer, tokens_max, overlap)
+
+    def split(self, parsed: ParsedDocument) -> list[PieceOfText]:
+        """Pieces in reading order that together hold all text; large sections are never mixed."""
+        pieces: list[PieceOfText] = []
+        for span in _joined(_spans(parsed, self._counter)):
+            context = self._counter.context(parsed.title, span.heading_path)
+            for start, end in self._cuts(parsed.text, span, context):
+                pieces.append(_piece(parsed, start, end, span, context, len(pieces)))
+        return _with_pages(pieces, parsed.sections)
+
+    def _cuts(self, text: str, span: _Span, context: str) -> list[tuple[int, int]]:
+        """Cuts of a span in which a heading never stands alone above the text it belongs to."""
+        heading = span.heading_path[-1] if span.heading_path else ""
+        below = span.start + len(heading)
+        # The context counts the heading already, and `_piece` leaves it out where the text says it.
+        if heading and text.startswith(heading, span.start) and context.endswith(heading + "\n"):
+            cuts = self._counter.cuts(text, below, span.end, context)
+            if cuts and cuts[0][1] - span.start <= PIECE_CHARS_MAX:
+                return [(span.start, cuts[0][1]), *cuts[1:]]
+        return self._counter.cuts(text, span.start, span.end, context)
 
 
 class _Counter:
     """Counts tokens and finds cuts, for one tokenizer and one limit."""
 
-    def __init__(self, tokenizer: Tokenizer, tokens_max: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, tokens_max: int, overlap: int) -> None:
         # A copy: truncation would hide how long a text is, and the caller may rely on its own.
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_truncation()
@@ -78,7 +99,8 @@ class _Counter:
         self._room = tokens_max - self._tokenizer.num_special_tokens_to_add(False)
         if self._room < 16:
             raise ValueError(f"tokens_max of {tokens_max} leaves no room for text")
-        self._splitter = cache(self._new_splitter)
+        self._overlap = overlap
+        self._splitters: dict[int, TextSplitter] = {}
 
     def count(self, text: str) -> int:
         """Tokens of a text, special ones left out."""
@@ -98,10 +120,10 @@ class _Counter:
                 kept.insert(0, words)
         return _HEADING_SEPARATOR.join(kept) + "\n" if kept else ""
 
-    def cuts(self, text: str, start: int, end: int, context: str, overlap: int) -> list[tuple[int, int]]:
+    def cuts(self, text: str, start: int, end: int, context: str) -> list[tuple[int, int]]:
         """Offsets of the pieces of text[start:end] in order, each fitting together with its context."""
         body = min(BODY_TOKENS, self._room - self.count(context))
-        splitter = self._splitter(body, min(overlap, body // 4))
+        splitter = self._splitter(max(body // _BODY_STEP * _BODY_STEP, 1))
         found: set[tuple[int, int]] = set()
         for offset, piece in splitter.chunk_indices(text[start:end]):
             found.update(self._fitting(text, start + offset, start + offset + len(piece), context))
@@ -122,8 +144,11 @@ class _Counter:
         yield from self._fitting(text, start, middle, context)
         yield from self._fitting(text, middle, end, context)
 
-    def _new_splitter(self, body: int, overlap: int) -> TextSplitter:
-        return TextSplitter.from_huggingface_tokenizer(self._tokenizer, body, overlap)
+    def _splitter(self, body: int) -> TextSplitter:
+        if body not in self._splitters:
+            overlap = min(self._overlap, body // 4)
+            self._splitters[body] = TextSplitter.from_huggingface_tokenizer(self._tokenizer, body, overlap)
+        return self._splitters[body]
 
 
 def _spans(parsed: ParsedDocument, counter: _Counter) -> Iterator[_Span]:

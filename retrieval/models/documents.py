@@ -123,6 +123,14 @@ class Document(models.Model):
     def __str__(self) -> str:
         return f"document {self.pk}"
 
+    def put_in_line(self) -> bool:
+        """Have it taken in again, unless it is on its way; True when it now waits for a worker."""
+        resting = (self.Status.INDEXED, self.Status.QUARANTINED, self.Status.FAILED)
+        waiting = Document.objects.filter(pk=self.pk, status__in=resting).update(
+            status=self.Status.RECEIVED, status_reason="", status_at=timezone.now()
+        )
+        return bool(waiting)
+
 
 class CollectionUserObjectPermission(UserObjectPermissionBase):
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)

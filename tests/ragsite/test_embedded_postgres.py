@@ -119,6 +119,7 @@ def test_our_servers_keep_acknowledged_writes(home: Places) -> None:
 
 def test_a_killed_server_comes_back_with_its_rows(home: Places) -> None:
     with services_in(home) as services:
+        services.durable = True
         secrets = services.prepare()
         services.start_postgres(secrets)
         with connect(home, OWNER, secrets["owner_password"]) as connection:

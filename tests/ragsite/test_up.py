@@ -1,6 +1,5 @@
 """`make up` from start to end, with real services and small programs in place of ragsite's own."""
 
-import os
 import signal
 import socket
 import stat
@@ -13,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ragsite.embedded.children import find_supervised
+from ragsite.embedded.children import find_supervised, sweep
 from ragsite.embedded.paths import Places
 from ragsite.up.supervisor import answers_ready
 from tests.ragsite import up_program
@@ -42,6 +41,7 @@ def supervised(places: Places, port: int, worker: str = up_program.WORKER) -> It
             yield process
         finally:
             process.kill()
+            sweep(places.home)
 
 
 def read_until(process: subprocess.Popen[str], word: str) -> str:
@@ -74,7 +74,7 @@ def test_a_signal_ends_everything_and_leaves_no_process(
         process.send_signal(number)
 
         assert process.wait(timeout=60) == 0
-    assert len(before) > 4
+    assert len(before) == 5  # two servers, web, the worker and its own child
     assert find_supervised(home.home) == []
     assert not (home.postgres_data / "postmaster.pid").exists()
 
@@ -128,7 +128,7 @@ def test_a_second_start_in_the_same_checkout_is_refused(home: Places, port: int)
             said = read_until(second, "never said")
 
             assert second.wait(timeout=60) == 1
-        assert first.poll() is None
+            assert first.poll() is None
     assert f"already runs in this checkout at http://127.0.0.1:{port} (process {first.pid})" in said
 
 
@@ -156,17 +156,19 @@ def test_an_unchanged_checkout_is_prepared_once(home: Places, port: int) -> None
 def test_nothing_in_the_home_is_open_to_others(home: Places, port: int) -> None:
     with supervised(home, port) as process:
         read_until(process, "Ctrl-C")
-        files = [path for path in home.home.rglob("*") if path.is_file() and os.access(path, os.R_OK)]
+        files = [path for path in home.home.rglob("*") if path.is_file()]
+        exposed = [path for path in files if is_exposed(path, home.home)]
 
     assert files
-    exposed = [path for path in files if path.stat().st_mode & stat.S_IROTH and is_reachable(path, home.home)]
     assert exposed == []
 
 
-def is_reachable(path: Path, home: Path) -> bool:
-    """Whether every folder between the file and the home may be passed by others."""
-    between = path.relative_to(home).parents
-    return all((home / folder).stat().st_mode & stat.S_IXOTH for folder in between)
+def is_exposed(path: Path, home: Path) -> bool:
+    """Whether others may read the file and pass through every folder between it and the home."""
+    folders = [home / folder for folder in path.relative_to(home).parents]
+    return bool(path.stat().st_mode & stat.S_IROTH) and all(
+        folder.stat().st_mode & stat.S_IXOTH for folder in folders
+    )
 
 
 def test_with_urls_of_other_servers_nothing_embedded_starts(home: Places, port: int) -> None:
@@ -182,7 +184,19 @@ def test_with_urls_of_other_servers_nothing_embedded_starts(home: Places, port: 
         said = read_until(process, "Ctrl-C")
         names = {child.name() for child in psutil.Process(process.pid).children()}
         process.terminate()
+        process.wait(timeout=60)
 
     assert "PostgreSQL" in said
     assert "Redis" not in said
     assert not any("redis" in name for name in names)
+
+
+def test_a_terminal_that_is_gone_does_not_keep_it_from_ending_in_order(home: Places, port: int) -> None:
+    with supervised(home, port) as process:
+        read_until(process, "Ctrl-C")
+        assert process.stdout is not None
+        process.stdout.close()
+        process.send_signal(signal.SIGHUP)
+
+        process.wait(timeout=60)
+    assert not (home.postgres_data / "postmaster.pid").exists()

@@ -83,6 +83,8 @@ class Composer:
 
     def hide(self, text: str) -> None:
         """Note text that a reader would not see."""
+        if not text:
+            return
         for piece in [collapsed(cleaned(text)), *smuggled(text)]:
             if not piece or piece in self._hidden:
                 continue

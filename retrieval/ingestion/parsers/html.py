@@ -40,7 +40,7 @@ _BLOCKS = {
 # fmt: on
 _BREAK = "\x1e"  # stands for <br> among inline text, where newlines are only spaces
 _LISTED = {"li": "- ", "dt": "", "dd": "", "option": "- "}
-_UNSEEN_ATTRIBUTES = (
+_UNSEEN_ATTRIBUTES = {
     "alt",
     "title",
     "aria-label",
@@ -49,7 +49,7 @@ _UNSEEN_ATTRIBUTES = (
     "summary",
     "content",
     "data-content",
-)
+}
 
 
 def parse(file: BinaryIO, name: str, limits: ParseLimits) -> ParsedDocument:
@@ -243,8 +243,8 @@ class _Page:
             self._hide_attributes(inner)
 
     def _hide_attributes(self, element: lxml_html.HtmlElement) -> None:
-        for attribute in _UNSEEN_ATTRIBUTES:
-            self._composer.hide(element.get(attribute) or "")
+        for attribute in _UNSEEN_ATTRIBUTES.intersection(element.attrib):
+            self._composer.hide(element.get(attribute))
         if element.tag == "input" and element.get("type") == "hidden":
             self._composer.hide(element.get("value") or "")
 

@@ -53,9 +53,9 @@ class StyleSheet:
         keys = ["*", tag, *(f".{name}" for name in classes), *(f"{tag}.{name}" for name in classes)]
         keys += [f"#{element_id}", f"{tag}#{element_id}"]
         applied: Declarations = {}
-        for key in keys:
+        for key in keys if self._rules else ():
             applied.update(self._rules.get(key, {}))
-        return applied | declared(inline)
+        return applied | declared(inline) if inline else applied
 
     def _read(self, source: str) -> None:
         for selectors, body in _RULE.findall(source):
@@ -75,7 +75,8 @@ def declared(style: str) -> Declarations:
 
 def hides(style: Declarations) -> bool:
     """Whether these declarations take an element out of a reader's sight."""
-    return (
+    # Most elements of most pages have no style, and pages have a million elements at worst.
+    return bool(style) and (
         style.get("display") == "none"
         or style.get("visibility") in ("hidden", "collapse")
         or style.get("content-visibility") == "hidden"
@@ -88,6 +89,8 @@ def hides(style: Declarations) -> bool:
 
 def looks(style: Declarations, inherited: Look) -> Look:
     """The colours inside an element with these declarations."""
+    if not style:
+        return inherited
     text, background = inherited.text, inherited.background
     if "color" in style:
         text = background if style["color"] == "transparent" else colour(style["color"])

@@ -113,14 +113,18 @@ def test_a_rendered_answer_leads_nowhere_however_the_attack_is_cut(attack: str) 
         assert watch(ScriptedDraft([text[:at], text[at:]])).text == whole.text
 
 
-FRAGMENTS = st.sampled_from(
-    [*"[]()<>!:/\\\"'&;#= \n\t.-a1", f"http://{EVIL}", f"//{EVIL}", EVIL, f"https://{ALLOWED_HOST}/a", "](", "![",
-     "[r]:", "[r]", "[1]", "[9]", "javascript:", "data:text/html,", "<img ", "src=", "<a ", "href=", "</a>", "<b>",
-     "<script>", "<!--", "-->", "&#58;", "&sol;", "&colon;", "\u200b", "www.", "word ", "\n\n", "\n> ", "x" * 130]
-)  # fmt: skip
+FRAGMENTS = st.one_of(
+    st.sampled_from("[]()<>!:/\\\"'&;#= \n\t.-a1"),
+    st.sampled_from(["](", "![", "[r]:", "[r]", "[1]", "[9]", "\n\n", "\n> ", "word ", "\u200b", "x" * 130]),
+    st.sampled_from(
+        [f"http://{EVIL}", f"//{EVIL}", EVIL, f"https://{ALLOWED_HOST}/a", "www.", "javascript:"]
+    ),
+    st.sampled_from(["<img ", "src=", "<a ", "href=", "</a>", "<b>", "<script>", "<!--", "-->"]),
+    st.sampled_from(["data:text/html,", "&#58;", "&sol;", "&colon;"]),
+)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(FRAGMENTS, max_size=40), st.lists(st.integers(1, 40), min_size=1, max_size=8))
 @example(["[", "a", "](", "\\", "\\", "\\", "\\", EVIL, ")"], [1])
 def test_no_composition_of_markup_gets_out(fragments: list[str], sizes: list[int]) -> None:

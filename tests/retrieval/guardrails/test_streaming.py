@@ -29,8 +29,13 @@ PERSONAL = {
     "EMAIL_ADDRESS": "grace.hopper@navy.example",
     "US_SSN": "536-90-4399",
 }
-WORDS = st.sampled_from(
-    ["the", "library", "lends", "each", "book", "for", "one", "month,", "[1]", "and", "[2]", "say", "so.", "Read", "more", "(see", "below);", "it", "is\n", "12:30", "—", "图书", "**bold**", "`code`", "a/b", "7%", "password", "key"]
+WORDS = st.one_of(
+    st.sampled_from(
+        ["the", "library", "lends", "each", "book,", "for", "[1]", "(see", "below);", "is\n", "a/b"]
+    ),
+    st.sampled_from(
+        ["12:30", "\u2014", "\u56fe\u4e66", "**bold**", "`code`", "password", "key", "No.", "2026-01-31"]
+    ),
 )
 BY = guardrail(policy(EMAIL_ADDRESS="mask", CREDIT_CARD="mask", IBAN_CODE="mask", US_SSN="mask"))
 
@@ -54,7 +59,7 @@ def planted(draw: st.DrawFn) -> tuple[str, str]:
     return f"{' '.join(before)} {sentence} {' '.join(after)}", value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(planted(), st.lists(st.integers(1, 300), min_size=1, max_size=30))
 def test_a_planted_value_never_leaves_however_the_text_is_cut(
     given_text: tuple[str, str], sizes: list[int]
@@ -71,8 +76,8 @@ def test_a_secret_cut_in_two_anywhere_never_leaves(kind: str) -> None:
     sentence, value = samples(7)[kind]
     text = f"{'So it is. ' * 33}{sentence}{' And so on.' * 33}"
     at = text.index(sentence)
-    for split in range(at, at + len(sentence)):
-        watched = watch(ScriptedDraft([text[:split], text[split:]]))
+    for pieces in (list(text), *([text[:split], text[split:]] for split in range(at, at + len(sentence), 5))):
+        watched = watch(ScriptedDraft(pieces))
         assert value[:PREFIX_CHARS] not in watched.text
         assert "And so on." in watched.text
 
@@ -88,9 +93,16 @@ def test_a_private_key_over_many_pieces_is_withheld_from_its_first_line() -> Non
 
 def test_the_keyword_may_have_left_before_its_value_arrives() -> None:
     """The hold-back is filled so that each stride ends at another place around the value."""
-    for filler in range(0, 2 * STRIDE_CHARS):
+    for filler in range(0, 2 * STRIDE_CHARS, 3):
         text = f"{'x ' * 200}{'y' * filler} the password is Zq7!kP0w9 {'z ' * 300}"
         assert "Zq7!" not in watch(ScriptedDraft(cut(text, [1]))).text
+
+
+def test_a_long_address_is_masked_whole_wherever_the_search_for_it_stops() -> None:
+    address = f"{'first.middle.' * 6}last@{'department.' * 7}acme.example"
+    for filler in range(0, 400, 7):
+        text = f"Ask {'y ' * (filler // 2)}{'z' * (filler % 2)} {address} about it. {'x ' * 400}"
+        assert watch(text, BY).text == text.replace(address, "<EMAIL_ADDRESS>")
 
 
 def test_text_that_needs_no_change_is_released_unchanged() -> None:
@@ -182,10 +194,11 @@ def test_a_hold_back_shorter_than_the_rules_look_ahead_is_refused() -> None:
 
 
 def test_hidden_characters_go_and_joiners_that_scripts_need_stay() -> None:
-    text = "pay\u200bload \U000e0041\U000e0042 \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 a\u200c\u200cb"
+    persian = "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    text = f"pay\u200bload \U000e0041\U000e0042 {persian} a\u200c\u200cb"
     watched = [watch(ScriptedDraft(cut(text, [size]))) for size in (1, 2, 3, 100)]
 
-    assert {w.text for w in watched} == {"payload  \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 ab"}
+    assert {w.text for w in watched} == {f"payload  {persian} ab"}
     assert watched[0].rules == {"stream.hidden_characters": "allow"}
 
 

@@ -113,7 +113,9 @@ def watch(
 ) -> Watched:
     """Run a draft through the guardrail to its end."""
     given = ScriptedDraft([draft]) if isinstance(draft, str) else draft
-    return asyncio.run(_watch(given, by or guardrail(), chunks or permitted("one", "two", "three")))
+    return asyncio.run(
+        _watch(given, by or guardrail(), permitted("one", "two", "three") if chunks is None else chunks)
+    )
 
 
 async def _watch(draft: ScriptedDraft, by: DefaultOutputGuardrail, chunks: PermittedChunks) -> Watched:

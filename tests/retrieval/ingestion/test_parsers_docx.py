@@ -188,8 +188,16 @@ def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
     [
         ([(f"word/{n}.bin", b"") for n in range(2_001)], ParseLimits(), "2,003 files inside"),
         ([("word/media/a.bin", b"\0" * 30_000_000)], ParseLimits(), "times its size"),
-        ([("word/media/a.bin", bytes(range(256)) * 10_000)], ParseLimits(zip_bytes_max=1_000_000), "unpacks to more"),
-        ([("word/a.bin", bytes(range(256)) * 10_000)], ParseLimits(zip_entry_bytes_max=1_000_000), "holds a part"),
+        (
+            [("word/media/a.bin", bytes(range(256)) * 10_000)],
+            ParseLimits(zip_bytes_max=1_000_000),
+            "unpacks to more",
+        ),
+        (
+            [("word/a.bin", bytes(range(256)) * 10_000)],
+            ParseLimits(zip_entry_bytes_max=1_000_000),
+            "holds a part",
+        ),
     ],
 )
 def test_an_archive_bomb_is_refused_before_it_is_unpacked(entries, limits, reason):

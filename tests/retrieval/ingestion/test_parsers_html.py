@@ -15,10 +15,16 @@ def page(body, head="", **limits):
 
 
 def test_headings_make_sections_and_the_first_is_the_title():
-    document = page("<p>Before</p><h1>Leave</h1><p>Ask<br>early.</p><h2>Sick <b>leave</b></h2><div>Call.</div>")
+    document = page(
+        "<p>Before</p><h1>Leave</h1><p>Ask<br>early.</p><h2>Sick <b>leave</b></h2><div>Call.</div>"
+    )
 
     assert document.text == "Before\n\nLeave\n\nAsk\nearly.\n\nSick leave\n\nCall."
-    assert [section.heading_path for section in document.sections] == [(), ("Leave",), ("Leave", "Sick leave")]
+    assert [section.heading_path for section in document.sections] == [
+        (),
+        ("Leave",),
+        ("Leave", "Sick leave"),
+    ]
     assert document.title == "Leave"
 
 
@@ -27,7 +33,9 @@ def test_the_title_element_is_the_title_of_a_page_without_a_top_heading():
 
 
 def test_scripts_and_styles_are_neither_text_nor_hidden_text():
-    document = page("<script>steal()</script><style>p{color:red}</style><p>Hello</p>", "<script>more()</script>")
+    document = page(
+        "<script>steal()</script><style>p{color:red}</style><p>Hello</p>", "<script>more()</script>"
+    )
 
     assert document.text == "Hello"
     assert not any("steal" in hidden or "more" in hidden or "red" in hidden for hidden in document.hidden)
@@ -40,7 +48,9 @@ def test_rows_of_a_table_repeat_its_header():
 
 
 def test_a_table_that_lays_out_a_page_is_read_as_the_page():
-    assert page("<table><tr><td>Menu<td><h2>News</h2><p>Today</p></tr></table>").text == "Menu\n\nNews\n\nToday"
+    assert (
+        page("<table><tr><td>Menu<td><h2>News</h2><p>Today</p></tr></table>").text == "Menu\n\nNews\n\nToday"
+    )
 
 
 def test_lists_and_preformatted_text_keep_their_lines():
@@ -97,14 +107,17 @@ POISONED = [
     "<input placeholder='{}'>",
     "<svg><title>{}</title></svg>",
 ]
-STYLES = "<style>/* a { */ .ghost, p.other {display:none} #secret{color:white} @media print{p{display:none}}</style>"
+STYLES = (
+    "<style>/* a { */ .ghost, p.other {display:none} #secret{color:white} "
+    "@media print{p{display:none}}</style>"
+)
 
 
 @pytest.mark.parametrize("markup", POISONED)
 def test_poison_that_no_reader_sees_is_hidden_and_never_text(markup):
     document = page("<p>Seen</p>" + markup.format(POISON) + "<p>Also seen</p>", STYLES)
 
-    assert POISON in document.hidden
+    assert any(POISON in hidden for hidden in document.hidden)
     assert POISON not in document.text
     assert "Seen" in document.text
     assert "Also seen" in document.text

@@ -4,6 +4,7 @@ import io
 
 import pypdf
 import pytest
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 from reportlab.lib.colors import Color, black, white
 from reportlab.lib.pdfencrypt import StandardEncryption
 
@@ -209,7 +210,14 @@ def test_a_turned_page_is_judged_where_its_text_stands():
 
 def test_scripts_and_attachments_are_hidden_text():
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_pages(1)))
-    writer.add_js(f"app.alert('{POISON}')")
+    script = DictionaryObject(
+        {
+            NameObject("/S"): NameObject("/JavaScript"),
+            NameObject("/JS"): TextStringObject(f"app.alert('{POISON}')"),
+        }
+    )
+    scripts = DictionaryObject({NameObject("/Names"): ArrayObject([TextStringObject("first"), script])})
+    writer.root_object[NameObject("/Names")] = DictionaryObject({NameObject("/JavaScript"): scripts})
     writer.add_attachment("ignore-me.txt", b"x")
     target = io.BytesIO()
     writer.write(target)

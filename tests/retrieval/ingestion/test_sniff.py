@@ -91,8 +91,7 @@ def test_a_name_that_contradicts_the_content_is_refused_naming_both(content, nam
 
 def test_an_unsupported_type_is_refused_with_the_supported_ones():
     assert refusal(b"print()", "a.py") == (
-        "Files of type .py are not supported yet; "
-        "supported are .pdf, .docx, .html, .htm, .md, .csv, .txt."
+        "Files of type .py are not supported yet; supported are .pdf, .docx, .html, .htm, .md, .csv, .txt."
     )
 
 

@@ -1,0 +1,26 @@
+"""A person in a browser: the membership the session acts under."""
+
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts.models import Membership, User
+from accounts.resolve import find_membership
+from accounts.roles import Right
+
+TENANT_IN_SESSION = "tenant_id"
+
+
+def membership_of(request: HttpRequest) -> Membership | None:
+    """The membership a browser acts under: in the session's tenant, or the person's first. Read once."""
+    if not isinstance(request.user, User):
+        return None
+    if not hasattr(request, "_membership"):
+        chosen = request.session.get(TENANT_IN_SESSION)
+        request._membership = find_membership(request.user, UUID(chosen) if chosen else None)  # type: ignore[attr-defined]
+    return request._membership  # type: ignore[attr-defined, no-any-return]
+
+
+def administers(membership: Membership) -> bool:
+    """Whether the role has any right besides asking: only then is there something to administer."""
+    return any(membership.may(right) for right in Right if right is not Right.ASK)

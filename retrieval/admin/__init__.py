@@ -1,0 +1,5 @@
+"""Admin pages of documents, settings and questions."""
+
+from retrieval.admin import documents, questions, settings
+
+__all__ = ["documents", "questions", "settings"]

@@ -1,0 +1,183 @@
+"""Collections and documents with their grants. Content is not shown here: reading takes a grant."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.admin import TenantModelAdmin
+from accounts.browsing import membership_of
+from accounts.roles import Right
+from accounts.scope import Sensitivity
+from retrieval.admin.grants import GrantsForm
+from retrieval.assembly import ingestion_components
+from retrieval.errors import UnreadableFile
+from retrieval.ingestion.erase import erase_document
+from retrieval.ingestion.receive import Upload, check_and_digest, receive
+from retrieval.models import Collection, Document
+from retrieval.tasks import dispatch_ingestion
+
+
+class GrantingAdmin(TenantModelAdmin):
+    """Pages whose form carries grants; changing those takes a right of its own."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        built = super().get_form(request, obj, change, **kwargs)
+        membership = membership_of(request)
+        may_grant = self.may(request, Right.GRANT_ACCESS)
+
+        class Offered(built):  # type: ignore[misc, valid-type]  # made per request, like the form it extends
+            def __init__(self, *args: Any, **form_kwargs: Any) -> None:
+                super().__init__(*args, **form_kwargs)
+                self.offer(membership.tenant_id if membership else None)
+                for name in ("reading_groups", "reading_people"):
+                    self.fields[name].disabled = not may_grant
+
+        return Offered
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if self.may(request, Right.GRANT_ACCESS):
+            form.save_grants()
+
+
+class CollectionForm(GrantsForm):
+    permission = "view_collection"
+
+    class Meta:
+        model = Collection
+        fields = ("name", "description")
+
+
+@admin.register(Collection)
+class CollectionAdmin(GrantingAdmin):
+    right = Right.EDIT_DOCUMENTS
+    reading_right = Right.READ_AUDIT
+    form = CollectionForm
+    list_display = ("name", "description", "created_at")
+    search_fields = ("name",)
+    fields = ("name", "description", "reading_groups", "reading_people")
+
+
+class DocumentForm(GrantsForm):
+    """A new document is an upload; of an old one, title, level and readers can be changed."""
+
+    permission = "view_document"
+    upload = forms.FileField(required=False, label="file")
+
+    class Meta:
+        model = Document
+        fields = ("collection", "title", "sensitivity", "inherits_grants")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        upload = cleaned.get("upload")
+        if self.instance._state.adding and upload is None:
+            self.add_error("upload", "Choose a file.")
+        elif upload is not None:
+            try:
+                check_and_digest(Upload(name=upload.name, content=upload), settings.RAGSITE_UPLOAD_BYTES_MAX)
+            except UnreadableFile as error:
+                self.add_error("upload", str(error))
+        if cleaned.get("inherits_grants") and (
+            cleaned.get("reading_groups") or cleaned.get("reading_people")
+        ):
+            self.add_error(
+                "inherits_grants", "A document with readers of its own does not take its collection's."
+            )
+        return cleaned
+
+
+@admin.register(Document)
+class DocumentAdmin(GrantingAdmin):
+    right = Right.EDIT_DOCUMENTS
+    reading_right = Right.READ_AUDIT
+    form = DocumentForm
+    list_display = ("title", "collection", "status", "status_reason", "level", "readers", "created_at")
+    list_filter = ("status", "sensitivity")
+    list_select_related = ("collection",)
+    search_fields = ("title", "source_name")
+    actions = ("take_in_again",)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        grants = ("inherits_grants", "reading_groups", "reading_people")
+        if obj is None:
+            return ("collection", "upload", "title", "sensitivity", *grants)
+        facts = (
+            "source_name",
+            "status",
+            "status_reason",
+            "media_type",
+            "size_bytes",
+            "chunk_count",
+            "indexed_at",
+        )
+        return ("collection", "title", "sensitivity", *grants, *facts)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return (
+            "source_name",
+            "status",
+            "status_reason",
+            "media_type",
+            "size_bytes",
+            "chunk_count",
+            "indexed_at",
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj is None:
+            form.base_fields["title"].required = False
+        return form
+
+    @admin.display(description="level", ordering="sensitivity")
+    def level(self, document: Document) -> str:
+        return Sensitivity(document.sensitivity).name.lower()
+
+    @admin.display(description="readers")
+    def readers(self, document: Document) -> str:
+        if not document.principals:
+            return "nobody"
+        return f"{len(document.principals)} {'by collection' if document.inherits_grants else 'of its own'}"
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        cleaned = form.cleaned_data
+        upload = Upload(
+            name=cleaned["upload"].name,
+            content=cleaned["upload"],
+            title=cleaned["title"],
+            sensitivity=Sensitivity(cleaned["sensitivity"]),
+            created_by_id=request.user.pk,
+        )
+        received = receive(
+            cleaned["collection"], upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX
+        )
+        if received.unchanged:
+            messages.info(request, "This file is in the collection already and has not changed.")
+        obj.__dict__.update(received.document.__dict__)
+        if not cleaned["inherits_grants"]:
+            Document.objects.filter(pk=obj.pk).update(inherits_grants=False)
+
+    def delete_model(self, request: HttpRequest, obj: Document) -> None:
+        erase_document(obj, ingestion_components().index)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
+        for document in queryset:
+            erase_document(document, ingestion_components().index)
+
+    @admin.action(description="Take in again", permissions=["change"])
+    def take_in_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
+        put = [document for document in queryset if document.put_in_line()]
+        for document in put:
+            dispatch_ingestion(document.tenant_id, document.pk)
+        messages.info(request, f"{len(put)} documents are in line again.")

@@ -1,0 +1,102 @@
+"""Documents as a list shows them: what they are called and how far they are, never what they say."""
+
+from collections.abc import Collection as SomeOf
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.core.paginator import Page, Paginator
+
+from accounts.database import managing, reading
+from accounts.scope import AccessScope
+from retrieval.api.words import MOVING, STATUSES, media_type_in_words
+from retrieval.models import Document
+from retrieval.models.documents import DocumentQuerySet
+
+DOCUMENTS_PER_PAGE = 25
+COLUMNS = (
+    "tenant",
+    "title",
+    "collection__name",
+    "media_type",
+    "status",
+    "status_reason",
+    "status_at",
+    "indexed_at",
+    "chunk_count",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedDocument:
+    """One line of the list."""
+
+    id: UUID
+    title: str
+    collection: str
+    kind: str
+    updated_at: datetime
+    status: str
+    status_words: str
+    reason: str
+    moving: bool  # a worker has it or will: worth asking again soon
+    passages: int
+    readable: bool  # by this person, now
+
+
+def documents_for_reader(scope: AccessScope, number: str) -> "Page[ListedDocument]":
+    """The documents the person may read, one page of them."""
+    with reading(scope):
+        page = one_page(Document.objects.readable_by(scope), number)
+        return with_lines(page, {document.pk for document in page.object_list})
+
+
+def documents_for_editor(scope: AccessScope, number: str) -> "Page[ListedDocument]":
+    """Every document of the tenant with its state; only those the person may read can be opened."""
+    with managing(scope.tenant_id):
+        page = one_page(Document.objects.filter(tenant_id=scope.tenant_id), number)
+    return with_lines(page, readable_among(scope, [document.pk for document in page.object_list]))
+
+
+def documents_by_id(scope: AccessScope, ids: SomeOf[UUID]) -> list[ListedDocument]:
+    """An editor's documents with these ids; an id from elsewhere brings nothing."""
+    with managing(scope.tenant_id):
+        documents = list(columns_of(Document.objects.filter(tenant_id=scope.tenant_id, pk__in=ids)))
+    readable = readable_among(scope, ids)
+    return [line(document, document.pk in readable) for document in documents]
+
+
+def one_page(documents: DocumentQuerySet, number: str) -> Page[Document]:
+    page = Paginator(columns_of(documents).order_by("-status_at", "title"), DOCUMENTS_PER_PAGE).get_page(number)
+    page.object_list = list(page.object_list)
+    return page
+
+
+def columns_of(documents: DocumentQuerySet) -> DocumentQuerySet:
+    return documents.select_related("collection").only(*COLUMNS)
+
+
+def readable_among(scope: AccessScope, ids: SomeOf[UUID]) -> set[UUID]:
+    with reading(scope):
+        return set(Document.objects.readable_by(scope).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def with_lines(page: Page[Document], readable: set[UUID]) -> "Page[ListedDocument]":
+    lines = [line(document, document.pk in readable) for document in page.object_list]
+    return Page(lines, page.number, page.paginator)  # type: ignore[arg-type]  # counts documents, shows lines
+
+
+def line(document: Document, readable: bool) -> ListedDocument:
+    return ListedDocument(
+        id=document.pk,
+        title=document.title,
+        collection=document.collection.name,
+        kind=media_type_in_words(document.media_type),
+        updated_at=document.indexed_at or document.status_at,
+        status=document.status,
+        status_words=STATUSES[Document.Status(document.status)],
+        reason=document.status_reason,
+        moving=document.status in MOVING,
+        passages=document.chunk_count,
+        readable=readable,
+    )

@@ -1,0 +1,128 @@
+"""The pages people read: ask, documents, one document."""
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from accounts.database import reading
+from accounts.roles import Right
+from compliance.audit.append import append
+from retrieval.api.caller import Caller
+from retrieval.api.conversations import past_exchanges, recent_conversations
+from retrieval.api.listing import documents_for_editor, documents_for_reader
+from retrieval.api.uploads import UploadForm, collection_choices
+from retrieval.api.visitor import shell, signed_in
+from retrieval.api.words import STAGES, media_type_in_words
+from retrieval.models import ChunkText, Document
+
+log = structlog.get_logger()
+
+PASSAGES_PER_PAGE = 1000  # about a megabyte of text
+EXAMPLES_MAX = 4
+
+
+@require_safe
+@signed_in
+def ask_page(request: HttpRequest, caller: Caller, conversation_id: UUID | None = None) -> HttpResponse:
+    """The console: a new conversation, or one of the person's own reopened."""
+    with reading(caller.scope):
+        exchanges = past_exchanges(caller.scope, conversation_id) if conversation_id else []
+        conversations = recent_conversations(caller.scope)
+        examples = [] if exchanges else example_questions(caller)
+    page = {
+        "conversation_id": conversation_id,
+        "conversations": conversations,
+        "exchanges": exchanges,
+        "examples": examples,
+        "may_ask": caller.may(Right.ASK),
+        "question_chars_max": settings.RAGSITE_QUESTION_CHARS_MAX,
+        "stage_words": STAGES,
+    }
+    return render(request, "ask.html", shell(request, caller, "ask") | page)
+
+
+def example_questions(caller: Caller) -> list[str]:
+    """Questions to begin with: the demonstration's own, or ones about what the person may read."""
+    known = settings.RAGSITE_EXAMPLE_QUESTIONS.get(caller.membership.tenant.slug, ())
+    if known:
+        return list(known[:EXAMPLES_MAX])
+    readable = Document.objects.readable_by(caller.scope).order_by("-created_at")
+    titles = readable.values_list("title", flat=True)[:EXAMPLES_MAX]
+    return [f"What does “{title}” say?" for title in titles]
+
+
+@require_safe
+@signed_in
+def documents_page(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """What the person may read; an editor sees the state of everything in the tenant besides."""
+    edits = caller.may(Right.EDIT_DOCUMENTS)
+    listed = documents_for_editor if edits else documents_for_reader
+    collections = collection_choices(caller.scope) if edits else []
+    page = {
+        "edits": edits,
+        "documents": listed(caller.scope, request.GET.get("page", "1")),
+        "form": UploadForm(collections) if collections else None,
+        "bytes_max": settings.RAGSITE_UPLOAD_BYTES_MAX,
+    }
+    return render(request, "documents.html", shell(request, caller, "documents") | page)
+
+
+@require_safe
+@signed_in
+def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> HttpResponse:
+    """A document's passages, recorded as read before they are shown. Forbidden and absent are both 404."""
+    first = first_passage(request.GET.get("from", "0"))
+    with reading(caller.scope):
+        readable = Document.objects.readable_by(caller.scope).select_related("collection")
+        document = get_object_or_404(readable, pk=document_id)
+        passages = list(
+            ChunkText.objects.filter(tenant_id=caller.scope.tenant_id, document_id=document.pk)
+            .filter(ordinal__gte=first, ordinal__lt=first + PASSAGES_PER_PAGE)
+            .order_by("ordinal")
+            .values("ordinal", "body", "heading", "page")
+        )
+    try:
+        record_reading(request, caller, document, first, len(passages))
+    except DatabaseError as error:
+        log.error("audit.unavailable", document_id=str(document.pk), error=type(error).__name__)
+        return render(request, "503.html", status=503)
+    page = {
+        "document": document,
+        "kind": media_type_in_words(document.media_type),
+        "sensitivity": document.get_sensitivity_display(),
+        "passages": passages,
+        "per_page": PASSAGES_PER_PAGE,
+        "earlier": max(first - PASSAGES_PER_PAGE, 0) if first else None,
+        "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < document.chunk_count else None,
+    }
+    return render(request, "document.html", shell(request, caller, "documents") | page)
+
+
+def first_passage(wanted: str) -> int:
+    """The ordinal a page of passages begins with; nonsense begins at the beginning."""
+    # At most nine digits: the column is a 32-bit integer.
+    return int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) <= 9 else 0
+
+
+def record_reading(
+    request: HttpRequest, caller: Caller, document: Document, first: int, passages: int
+) -> None:
+    append(
+        tenant_id=caller.scope.tenant_id,
+        event="document.read",
+        request_id=request.request_id,  # type: ignore[attr-defined]  # set by the middleware
+        actor_id=caller.scope.user_id,
+        object_pk=str(document.pk),
+        details={"version": document.content_version, "from": first, "passages": passages},
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page for errors of ours, with the id by which the operator finds them."""
+    context = {"request_id": getattr(request, "request_id", "")}
+    return render(request, "500.html", context, status=500)

@@ -1,0 +1,54 @@
+"""Who looks at a page: a signed-in person inside one tenant, or a kind way out."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from accounts.models import User
+from accounts.resolve import active_memberships, find_membership, scope_of
+from retrieval.api.caller import Caller, chosen_tenant
+
+P = ParamSpec("P")
+Page = Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]
+
+
+def signed_in(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Call `page` with the visitor as Caller; strangers are sent to sign in.
+
+    A person without a membership in force in the session's tenant gets a page that says so, and may
+    choose another tenant there.
+    """
+
+    @login_required
+    @wraps(page)
+    def view(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        caller = visitor(request)
+        if caller is None:
+            return render(request, "no_tenant.html", shell(request), status=403)
+        return page(request, caller, *args, **kwargs)
+
+    return view
+
+
+def visitor(request: HttpRequest) -> Caller | None:
+    """The caller behind a page's session; None without a membership in force in its tenant."""
+    assert isinstance(request.user, User)
+    membership = find_membership(request.user, chosen_tenant(request))
+    if membership is None:
+        return None
+    return Caller(membership=membership, scope=scope_of(membership), surface="web")
+
+
+def shell(request: HttpRequest, caller: Caller | None = None, section: str = "") -> dict[str, Any]:
+    """What every page's frame shows: where one is, as whom, and where else one could be."""
+    assert isinstance(request.user, User)
+    return {
+        "section": section,
+        "tenant": caller.membership.tenant if caller else None,
+        "role": caller.membership.get_role_display() if caller else "",
+        "tenants": [membership.tenant for membership in active_memberships(request.user)],
+    }

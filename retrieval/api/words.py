@@ -1,0 +1,44 @@
+"""What the machine's names are called on a page."""
+
+from retrieval.models import Document
+
+STAGES = {
+    "input_guardrail": "Question checked",
+    "exact_cache": "Known answers looked up",
+    "reformulation": "Question made to stand alone",
+    "retrieval": "Documents searched",
+    "permission_filter": "Permissions checked again",
+    "evidence_cache": "Same evidence looked up",
+    "sources": "Passages chosen",
+    "generation": "Answer written",
+    "output_guardrail": "Answer checked",
+    "cache_update": "Answer kept",
+    "audit": "Written to the audit trail",
+}
+
+STATUSES = {
+    Document.Status.RECEIVED: "Waiting",
+    Document.Status.PARSING: "Reading the file",
+    Document.Status.SPLITTING: "Finding its passages",
+    Document.Status.EMBEDDING: "Indexing",
+    Document.Status.INDEXED: "Ready",
+    Document.Status.QUARANTINED: "In quarantine",
+    Document.Status.FAILED: "Failed",
+}
+MOVING = frozenset(
+    {Document.Status.RECEIVED, Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EMBEDDING}
+)
+
+MEDIA_TYPES = {
+    "application/pdf": "PDF",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "text/csv": "Table (CSV)",
+    "text/html": "Web page",
+    "text/markdown": "Markdown",
+    "text/plain": "Text",
+}
+
+
+def media_type_in_words(media_type: str) -> str:
+    """What a person calls a kind of file; "" while it is not known."""
+    return MEDIA_TYPES.get(media_type, "File" if media_type else "")

@@ -1,0 +1,239 @@
+"""T-22: a hostile file costs a child process and a refusal, and nothing else."""
+
+import gc
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from retrieval.errors import UnreadableFile
+from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.sandbox import ParserPool, parse_file
+from tests.retrieval.ingestion.made_files import LIMITS, POISON, archive, parsed, pdf_pages, word
+
+UNRULY = "tests.retrieval.ingestion.unruly_parsers"
+NARROW = ParseLimits(pages_max=20, sections_max=300, text_chars_max=500_000)
+
+
+def children() -> set[str]:
+    """Processes that this one has started and that still exist, dead or alive."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@pytest.fixture(autouse=True)
+def no_child_and_no_descriptor_is_left_behind():
+    gc.collect()
+    before, descriptors = children(), len(os.listdir("/proc/self/fd"))
+    yield
+    assert children() <= before
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+
+
+@pytest.fixture
+def unruly(tmp_path):
+    """Give one order to the unruly parser and read what comes of it."""
+
+    def obey(order, **limits):
+        path = tmp_path / "order"
+        path.write_text(order)
+        allowed = {"wall_seconds_max": 20.0, "cpu_seconds_max": 10, "memory_bytes_max": 400_000_000}
+        with ParserPool(ParseLimits(**(allowed | limits)), parsers_module=UNRULY) as pool:
+            return pool.parse(path, "order.txt").text
+
+    return obey
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (pdf_pages(2), "a.pdf"),
+        (word(lambda document: document.add_heading("Hello", 1)), "a.docx"),
+        (f"<html><body><h1>Hello</h1><!-- {POISON} --></body></html>".encode(), "a.html"),
+        (b"# Hello\n\nworld", "a.md"),
+        (b"a,b\n1,2\n", "a.csv"),
+        ("Grüße \U0001f600".encode(), "a.txt"),
+    ],
+)
+def test_the_child_reads_what_the_parser_reads(tmp_path, content, name):
+    path = tmp_path / "0d9f"
+    path.write_bytes(content)
+
+    assert parse_file(path, name, LIMITS) == parsed(content, name)
+
+
+def test_a_refusal_of_the_parser_reaches_the_caller(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"%PDF-1.7\n")
+
+    with pytest.raises(UnreadableFile, match=r"^a\.pdf is damaged or not a real PDF\.$"):
+        parse_file(path, "a.pdf", LIMITS)
+
+
+def test_a_parser_that_loops_is_stopped_by_its_cpu_limit(unruly):
+    with pytest.raises(UnreadableFile, match=r"^order\.txt took longer than 1 seconds to read\.$"):
+        unruly("loop", cpu_seconds_max=1)
+
+
+def test_a_parser_that_waits_is_stopped_by_the_clock(unruly):
+    begun = time.monotonic()
+    with pytest.raises(UnreadableFile, match=r"took longer than 0\.5 seconds"):
+        unruly("sleep", wall_seconds_max=0.5)
+
+    assert time.monotonic() - begun < 10
+
+
+def test_a_parser_that_allocates_is_stopped_by_its_memory_limit(unruly):
+    with pytest.raises(UnreadableFile, match="needs more than 400 MB of memory"):
+        unruly("allocate")
+
+
+def test_a_parser_that_crashes_takes_only_its_child_along(unruly):
+    with pytest.raises(UnreadableFile, match="made its reader stop") as caught:
+        unruly("crash")
+
+    assert caught.value.__notes__ == ["the child ended by signal 11"]
+
+
+def test_an_unforeseen_error_names_its_class_and_not_its_words(unruly):
+    with pytest.raises(UnreadableFile, match="is damaged") as caught:
+        unruly("raise")
+
+    assert caught.value.__notes__ == ["the parser raised KeyError"]
+
+
+def test_an_answer_beyond_the_limit_is_not_taken(unruly):
+    with pytest.raises(UnreadableFile, match="more text than can be taken in"):
+        unruly("talk", text_chars_max=1_000, hidden_chars_max=1_000)
+
+
+def test_the_child_cannot_write_a_file(unruly):
+    assert unruly("write").startswith("refused")
+
+
+def test_the_child_has_no_network_where_the_kernel_allows_taking_it(unruly):
+    interfaces = json.loads(unruly("connect"))
+
+    if not _may_unshare():
+        pytest.skip("this kernel refuses unprivileged network namespaces")
+    assert set(interfaces) <= {
+        "lo",
+        "sit0",
+        "tunl0",
+        "ip6tnl0",
+        "ip_vti0",
+        "ip6_vti0",
+        "erspan0",
+        "gre0",
+        "gretap0",
+    }
+
+
+def _may_unshare() -> bool:
+    child = os.fork()
+    if child == 0:
+        import ctypes
+
+        os._exit(1 if ctypes.CDLL(None).unshare(0x50000000) else 0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_the_child_sees_no_environment_of_its_parent(unruly, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:password@host/name")
+
+    assert set(json.loads(unruly("environment"))) <= {"LANG", "LC_CTYPE"}
+
+
+def test_the_child_imports_no_framework_and_no_settings(unruly):
+    modules = json.loads(unruly("modules"))
+
+    assert not [name for name in modules if name.split(".")[0] in ("django", "celery", "ragsite", "accounts")]
+
+
+def test_a_pool_reads_many_files_in_one_child_and_replaces_it_after_a_failure(tmp_path):
+    orders = {order: tmp_path / order for order in ("obey", "crash", "sleep")}
+    for order, path in orders.items():
+        path.write_text(f"{order} please")
+    limits = ParseLimits(wall_seconds_max=2, memory_bytes_max=400_000_000)
+    others = children()
+    with ParserPool(limits, parsers_module=UNRULY) as pool:
+        pool.parse(orders["obey"], "a.txt")
+        first = children() - others
+        pool.parse(orders["obey"], "a.txt")
+        assert children() - others == first
+        assert len(first) == 1
+        for order in ("crash", "sleep"):
+            with pytest.raises(UnreadableFile):
+                pool.parse(orders[order], "a.txt")
+            assert pool.parse(orders["obey"], "a.txt").text == "obey please"
+        assert children().isdisjoint(first)
+
+
+def test_a_refused_file_does_not_cost_the_child(tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("Hello")
+    bad.write_bytes(b"\x00\x01")
+    with ParserPool(LIMITS) as pool:
+        pool.parse(good, "a.txt")
+        first = children()
+        with pytest.raises(UnreadableFile):
+            pool.parse(bad, "a.txt")
+        assert pool.parse(good, "a.txt").text == "Hello"
+        assert children() == first
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd.txt", "/etc/passwd.txt", "a\x00.txt", "..", "\udcff.txt", "a" * 9_000 + ".txt"]
+)
+def test_a_name_is_never_a_path(tmp_path, name):
+    path = tmp_path / "0d9f"
+    path.write_text("Only this")
+
+    assert parse_file(path, name, LIMITS).text == "Only this"
+
+
+def test_links_folders_pipes_and_missing_files_are_refused_at_once(tmp_path):
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in (
+        (tmp_path / "link", "it is a link"),
+        (tmp_path / "pipe", "is not a file"),
+        (tmp_path, "is not a file"),
+        (tmp_path / "absent", "No such file"),
+        (Path("a\x00b"), "makes no sense"),
+    ):
+        with pytest.raises(UnreadableFile, match=reason):
+            parse_file(path, "a.txt", LIMITS)
+
+
+def test_a_file_beyond_the_limit_is_refused_with_both_sizes(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 3_000_000)
+
+    with pytest.raises(UnreadableFile, match=r"a\.txt has 3\.0 MB; a file may have 2 MB\. Split it\."):
+        parse_file(path, "a.txt", ParseLimits(file_bytes_max=2_000_000))
+
+
+def test_a_page_of_deep_but_allowed_nesting_is_read(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"<html><body>" + b"<div>" * 240 + b"deep" + b"</div>" * 240)
+
+    assert parse_file(path, "a.html", LIMITS).text == "deep"
+
+
+def test_a_file_beyond_a_limit_of_its_format_ends_in_a_refusal(tmp_path):
+    files = {
+        "a.docx": archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b" " * 40_000_000)]),
+        "a.html": b"<html>" + b"<b>" * 100_000,
+        "a.csv": b"a,b\n1," + b"x" * 1_000_000,
+        "a.pdf": pdf_pages(30),
+        "a.md": b"# x\n" * 400,
+        "a.txt": b"x " * 300_000,
+    }
+    with ParserPool(NARROW) as pool:
+        for name, content in files.items():
+            path = tmp_path / name
+            path.write_bytes(content)
+            with pytest.raises(UnreadableFile):
+                pool.parse(path, name)
