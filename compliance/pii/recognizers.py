@@ -72,7 +72,7 @@ def build(phone_regions: tuple[str, ...] = PHONE_REGIONS) -> list[EntityRecogniz
     Left out as Presidio's weakest: driver licences of the US, bank accounts, medical licences.
     """
     loose = [kind(context=list(CONTEXTS[entity_type])) for entity_type, kind in _LOOSE.items()]
-    phone = presidio.PhoneRecognizer(context=list(CONTEXTS["PHONE_NUMBER"]), supported_regions=phone_regions)
+    phone = _Phone(context=list(CONTEXTS["PHONE_NUMBER"]), supported_regions=phone_regions)
     recognizers: list[EntityRecognizer] = [*(kind() for kind in _FIRM), *loose, phone]
     for recognizer in recognizers:
         entity_type = recognizer.supported_entities[0]

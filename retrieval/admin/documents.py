@@ -14,7 +14,7 @@ from accounts.browsing import membership_of
 from accounts.roles import Right
 from accounts.scope import Sensitivity
 from retrieval.admin.grants import GrantsForm
-from retrieval.assembly import ingestion_components
+from retrieval.assembly import chunk_index
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.erase import erase_document
 from retrieval.ingestion.receive import Upload, check_and_digest, receive
@@ -169,11 +169,11 @@ class DocumentAdmin(GrantingAdmin):
             Document.objects.filter(pk=obj.pk).update(inherits_grants=False)
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
-        erase_document(obj, ingestion_components().index)
+        erase_document(obj, chunk_index())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         for document in queryset:
-            erase_document(document, ingestion_components().index)
+            erase_document(document, chunk_index())
 
     @admin.action(description="Take in again", permissions=["change"])
     def take_in_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:

@@ -1,6 +1,6 @@
-"""Credentials of programs."""
+"""Credentials of programs, and of browsers where a plain view asks for them."""
 
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -31,3 +31,14 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class SessionCredentials(SessionAuthentication):
+    """A browser's session with its CSRF token, for views that read the body themselves.
+
+    The framework's request would parse the body to look for a token there, and refuse JSON for which
+    it was given no parser.
+    """
+
+    def enforce_csrf(self, request: Request) -> None:
+        super().enforce_csrf(request._request)

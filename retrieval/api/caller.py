@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import HttpRequest
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
@@ -13,7 +12,7 @@ from accounts.models import ApiKey, Membership, User
 from accounts.resolve import find_membership, scope_of
 from accounts.roles import Right
 from accounts.scope import AccessScope
-from retrieval.api.authentication import ApiKeyAuthentication
+from retrieval.api.authentication import ApiKeyAuthentication, SessionCredentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ def identify(request: HttpRequest | Request) -> Caller:
     person who belongs to no tenant. The tenant comes from key or session, never from the body.
     """
     if not isinstance(request, Request):
-        request = Request(request, authenticators=[ApiKeyAuthentication(), SessionAuthentication()])
+        request = Request(request, authenticators=[ApiKeyAuthentication(), SessionCredentials()])
     user, key = request.user, request.auth
     if not isinstance(user, User):
         raise NotAuthenticated("Sign in, or send an API key.")

@@ -18,7 +18,7 @@ from accounts.scope import Sensitivity
 from compliance.audit.append import append
 from retrieval.api.caller import Caller, identify
 from retrieval.api.uploads import dispatch
-from retrieval.assembly import ingestion_components
+from retrieval.assembly import chunk_index
 from retrieval.ingestion.erase import erase_document
 from retrieval.ingestion.receive import Upload, receive
 from retrieval.models import Collection, Document
@@ -152,7 +152,7 @@ class DocumentView(APIView):
             document = Document.objects.filter(tenant_id=caller.scope.tenant_id, pk=document_id).first()
             if document is None:
                 raise Http404
-            erase_document(document, ingestion_components().index)
+            erase_document(document, chunk_index())
             append(
                 tenant_id=caller.scope.tenant_id,
                 event="document.removed",

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers
@@ -91,7 +92,7 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
         raise ParseError(f"The body may have at most {BODY_BYTES_MAX // 1024} KB.")
     try:
         body = json.loads(request.body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, RawPostDataException):
         raise ParseError("The body must be a JSON object.") from None
     if not isinstance(body, dict):
         raise ParseError("The body must be a JSON object.")

@@ -8,9 +8,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts.browsing import administers, membership_of
 from accounts.models import User
-from accounts.resolve import active_memberships, find_membership, scope_of
-from retrieval.api.caller import Caller, chosen_tenant
+from accounts.resolve import active_memberships, scope_of
+from retrieval.api.caller import Caller
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]
@@ -36,8 +37,7 @@ def signed_in(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
 
 def visitor(request: HttpRequest) -> Caller | None:
     """The caller behind a page's session; None without a membership in force in its tenant."""
-    assert isinstance(request.user, User)
-    membership = find_membership(request.user, chosen_tenant(request))
+    membership = membership_of(request)
     if membership is None:
         return None
     return Caller(membership=membership, scope=scope_of(membership), surface="web")
@@ -50,5 +50,6 @@ def shell(request: HttpRequest, caller: Caller | None = None, section: str = "")
         "section": section,
         "tenant": caller.membership.tenant if caller else None,
         "role": caller.membership.get_role_display() if caller else "",
+        "administers": caller is not None and administers(caller.membership),
         "tenants": [membership.tenant for membership in active_memberships(request.user)],
     }

@@ -12,14 +12,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from retrieval.encoders.weights import HIDDEN, STATE_LAYERS
+
 LAYERS = 6
 HEADS = 12
-HIDDEN = 384
 EPSILON = 1e-12
-
-# Layer 3 is there for token classifiers, which read better from the middle; nobody pays for an
-# output that is not asked for, since every layer is computed anyhow.
-STATE_LAYERS = (3, 6)
 
 # Fused operators of onnxruntime. Against plain ONNX operators they take 3 to 15 per cent off a short
 # question, and they do not depend on the optimiser recognising a pattern.

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding as Tokens
 
-from retrieval.encoders.graph import HIDDEN, STATE_LAYERS
 from retrieval.encoders.prepared import NAME, prepare
 from retrieval.encoders.session import EncoderSession, batches
+from retrieval.encoders.weights import HIDDEN, STATE_LAYERS
 from retrieval.interfaces import Encoding
 
 
@@ -54,7 +54,7 @@ class LocalEncoder:
     def encode(self, texts: Sequence[str], with_states: bool = False) -> list[Encoding]:
         """Encode texts, in order; token states only on demand, since a document's weigh a megabyte a page.
 
-        Blocking, safe to call from several threads, and at most `threads` cores busy whoever calls.
+        Blocking and safe to call from several threads; the graph never keeps more than `threads` cores busy.
         Raises WeightsRefused as `warm` does.
         """
         session = self._here().session

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from retrieval.encoders.graph import build_graph
 from retrieval.encoders.weights import (
     TOKENIZER_SHA256,
     WEIGHTS_SHA256,
@@ -87,6 +86,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _build(folder: Path, source: Path, say: Say) -> None:
+    # Imported by whoever builds, so that every other process does without the package onnx.
+    from retrieval.encoders.graph import build_graph
+
     say("Verifying the encoder's weights.")
     content = read_verified(source / "model.safetensors", WEIGHTS_SHA256)
     tokenizer = read_verified(source / TOKENIZER, TOKENIZER_SHA256)

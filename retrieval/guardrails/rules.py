@@ -112,7 +112,7 @@ PROMPT_LEAK = (
     rule("prompt_leak", 0.8, "instruct prompt text what everything message",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,5}}?(?:above|preceding|previous|prior|earlier) (?:instruct|prompt|system)",
          rf"\b{_SHOW} (?:\w{{1,12}} ){{0,5}}?(?:instruct\w{{0,5}}|text|messages?|everything|what|prompt|words) (?:that )?you (?:were|have been|are|got|received) (?:initially )?(?:given|told|instructed|at the)"),
-    rule("prompt_leak", 0.6, "told instruct given what",
+    rule("prompt_leak", 0.6, "told instruct given what system",
          r"\bwhat (?:were|have|was|are) you (?:been )?(?:told|instructed|given|not (?:allowed|supposed))",
          r"\b(?:my instructions are|i was instructed to|the system prompt is|my system prompt)\b"),
     rule("prompt_leak", 0.4, "your", rf"\b{_SHOW} (?:\w{{1,12}} ){{0,3}}?your (?:own )?(?:rules|guidelines|context window|memory)"),

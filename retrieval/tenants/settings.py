@@ -23,7 +23,7 @@ class Settings:
     """One tenant's settings at one moment; `version` differs whenever any of them does."""
 
     policy: GuardPolicy = field(default_factory=GuardPolicy)
-    glossary: Mapping[str, str] = MappingProxyType({})
+    glossary: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     version: str = "default"
     read_at: float = 0.0  # of the monotonic clock, in seconds
 

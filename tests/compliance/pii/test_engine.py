@@ -89,7 +89,9 @@ def test_the_prefilter_changes_no_result_on_everyday_texts() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(MIXED_TEXTS, st.frozensets(st.sampled_from(sorted(ALL_TYPES))))
-def test_searching_for_some_types_finds_what_searching_for_all_would(text: str, wanted: frozenset[str]) -> None:
+def test_searching_for_some_types_finds_what_searching_for_all_would(
+    text: str, wanted: frozenset[str]
+) -> None:
     assert ENGINE.find(text, wanted) == [span for span in ENGINE.find(text) if span.entity_type in wanted]
 
 
@@ -135,7 +137,9 @@ print([span.entity_type for span in engine.find("ann@acme.example or ann@example
     assert done.stdout.strip() == "['EMAIL_ADDRESS', 'EMAIL_ADDRESS']", done.stderr
 
 
-def test_a_pattern_that_takes_too_long_raises_and_finds_nothing_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pattern_that_takes_too_long_raises_and_finds_nothing_silently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from compliance.pii import recognizers
 
     monkeypatch.setattr(recognizers, "PIECE_SECONDS_MAX", 1e-6)
@@ -153,4 +157,6 @@ def test_importing_the_package_does_not_load_presidio() -> None:
 def test_the_default_question_rules_search_for_no_dates_and_addresses_on_the_web() -> None:
     wanted = DEFAULT_POLICY.question.acted_on()
     assert ENGINE.find("see https://example.org on 2026-01-31", wanted) == []
-    assert PiiSpan(start=0, end=16, entity_type="EMAIL_ADDRESS", score=1.0) in ENGINE.find("ann@acme.example", wanted)
+    assert PiiSpan(start=0, end=16, entity_type="EMAIL_ADDRESS", score=1.0) in ENGINE.find(
+        "ann@acme.example", wanted
+    )

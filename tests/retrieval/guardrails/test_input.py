@@ -36,7 +36,9 @@ def question(text: str, tenant: UUID = ACME) -> Question:
 
 
 def inspect(text: str, policies: Policies | None = None, tenant: UUID = ACME) -> SafeQuestion | Verdict:
-    guardrail = DefaultInputGuardrail(pii=ENGINE, policies=policies or Policies(), question_chars_max=CHARS_MAX)
+    guardrail = DefaultInputGuardrail(
+        pii=ENGINE, policies=policies or Policies(), question_chars_max=CHARS_MAX
+    )
     return asyncio.run(guardrail.inspect(question(text, tenant)))
 
 
@@ -125,7 +127,9 @@ def test_a_long_question_is_judged_outside_the_event_loop_with_the_same_result()
     assert isinstance(inspect(f"{honest} {ATTACK}"), Verdict)
 
 
-@pytest.mark.parametrize("text", ["What about ann@acme.example?", "clause 4 says " * 20 + " ".join(map(str, range(400)))])
+@pytest.mark.parametrize(
+    "text", ["What about ann@acme.example?", "clause 4 says " * 20 + " ".join(map(str, range(400)))]
+)
 def test_an_error_inside_rises_and_never_lets_a_question_through(text: str) -> None:
     class BrokenEngine(PiiEngine):
         def find(self, text: str, wanted: frozenset[str] = frozenset()) -> list[PiiSpan]:

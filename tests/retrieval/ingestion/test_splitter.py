@@ -129,7 +129,6 @@ def test_small_neighbours_under_one_heading_are_joined():
 def test_small_neighbours_under_different_headings_are_not_joined():
     pieces = split(
         document((("Travel", "Train"), f"Train\n\n{WORDS}"), (("Leave", "Sick"), f"Sick\n\n{WORDS}")),
-        tokenizer(),
     )
 
     assert [piece.heading_path for piece in pieces] == ["Travel > Train", "Leave > Sick"]
