@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import json
 import os
+import random
 import statistics
 import sys
 import time
@@ -51,8 +52,10 @@ async def latencies() -> dict[str, dict[str, float]]:
 
 
 def _of_size(size: int) -> str:
-    numbered = " ".join(f"Part {number}. {PROSE}" for number in range(8)) if size > len(PROSE) else PROSE
-    return numbered[:size]
+    # Shuffled, because the guardrail refuses a text that repeats itself.
+    words = PROSE.split()
+    dice = random.Random(size)
+    return (PROSE + " ".join(" ".join(dice.sample(words, len(words))) for _ in range(8)))[:size]
 
 
 async def _times(guardrail: DefaultInputGuardrail, text: str) -> dict[str, float]:

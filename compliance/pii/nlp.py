@@ -28,7 +28,7 @@ class LightNlp(NlpEngine):
         words = [match.group() for match in found]
         return NlpArtifacts(
             entities=[],
-            tokens=words,
+            tokens=words,  # type: ignore[arg-type]  # only lengths and offsets of tokens are read
             tokens_indices=[match.start() for match in found],
             lemmas=[word.lower() for word in words],
             nlp_engine=self,

@@ -101,7 +101,7 @@ def _check_type(entity_type: object) -> str:
 
 def _check_action(action: object, key: str) -> PiiAction:
     if action == "allow" or action == "mask" or action == "block":
-        return action  # type: ignore[return-value]  # narrowed by comparison to the literals
+        return action
     raise PolicyError(f"The action for {key!r} is one of {', '.join(_ACTIONS)}; this one is {action!r}.")
 
 

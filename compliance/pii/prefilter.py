@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import regex  # the engine of the recognisers: both then agree on what a digit is
+# The engine of the recognisers: both then agree on what a digit is.
+import regex  # type: ignore[import-untyped]
 
 from compliance.pii.contexts import CONTEXTS
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import regex
+import regex  # type: ignore[import-untyped]
 from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
 from presidio_analyzer.nlp_engine import NlpArtifacts
@@ -34,27 +34,27 @@ class _Email(presidio.EmailRecognizer):
 
 
 class _Nhs(presidio.NhsRecognizer):
-    def validate_result(self, pattern_text: str) -> bool | None:
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]  # as its base
         return _possible(super().validate_result(pattern_text))
 
 
 class _Npi(presidio.UsNpiRecognizer):
-    def validate_result(self, pattern_text: str) -> bool | None:
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]  # as its base
         return _possible(super().validate_result(pattern_text))
 
 
 class _AbaRouting(presidio.AbaRoutingRecognizer):
-    def validate_result(self, pattern_text: str) -> bool | None:
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]  # as its base
         return _possible(super().validate_result(pattern_text))
 
 
 class _Phone(presidio.PhoneRecognizer):
-    """Ten bare digits are an order number as often as a telephone: without a sign of one they need context."""
+    """Ten bare digits are an order number as often as a telephone, so they need a context word."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
-        results = super().analyze(text, entities, nlp_artifacts)
+        results = super().analyze(text, entities)
         for result in results:
             number = text[result.start : result.end]
             if number.isdecimal() and not number.startswith("0"):
@@ -81,7 +81,7 @@ def build(phone_regions: tuple[str, ...] = PHONE_REGIONS) -> list[EntityRecogniz
     return recognizers
 
 
-_FIRM: tuple[type[PatternRecognizer], ...] = (
+_FIRM: tuple[Callable[..., EntityRecognizer], ...] = (
     presidio.CreditCardRecognizer,
     presidio.IbanRecognizer,
     presidio.CryptoRecognizer,
@@ -94,7 +94,7 @@ _FIRM: tuple[type[PatternRecognizer], ...] = (
     presidio.DateRecognizer,
     presidio.UrlRecognizer,
 )
-_LOOSE: dict[str, type[PatternRecognizer]] = {
+_LOOSE: dict[str, Callable[..., EntityRecognizer]] = {
     "UK_NINO": presidio.UkNinoRecognizer,
     "UK_DRIVING_LICENCE": presidio.UkDrivingLicenceRecognizer,
     "UK_NHS": _Nhs,
@@ -113,8 +113,9 @@ def _compile(recognizer: EntityRecognizer) -> None:
     if not isinstance(recognizer, PatternRecognizer):
         return
     # Presidio compiles on first use, in patterns shared by all instances and threads.
-    flags = recognizer.global_regex_flags
-    for pattern in recognizer.patterns:
+    flags = recognizer.global_regex_flags or 0
+    patterns: list[Any] = recognizer.patterns  # type: ignore[has-type]
+    for pattern in patterns:
         pattern.compiled_regex = _TimedPattern(pattern.regex, flags)
         pattern.compiled_with_flags = flags
 

@@ -23,7 +23,7 @@ ANSWER_CHARS_MAX = 700
 SENTENCES_MAX = 4
 CHUNKS_MAX = 12
 ENCODED_MAX = 12  # sentences; one batch of them takes the local encoder about 20 ms
-WORSE_MAX = 0.25  # how much less sure than the best a further sentence may be
+WORSE_MAX = 0.2  # how much less sure than the best a further sentence may be
 NEAR_EQUAL = 0.75  # share of words in common from which two sentences say the same
 
 

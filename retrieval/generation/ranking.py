@@ -17,11 +17,13 @@ from retrieval.generation.terms import content_stems, own_and_carried
 from retrieval.values.chunks import PermittedChunk
 from retrieval.values.questions import SearchQuery
 
-LESSER_SHARE = 0.5  # of a word's weight, when it stands in an expansion or was carried over
+EXPANSION_SHARE = 0.5  # of a word's weight, when it stands in an acronym's long form
+CARRIED_SHARE = 0.3  # of a word's weight, when an earlier question brought it: that one has its answer
 CONTEXT_SHARE = 0.3  # of a word's weight, when it stands in the headings or the lead-in only
 COVERAGE_WEIGHT = 0.4  # beside meaning, which is a cosine and has weight 1
 CHUNK_SHARE = 0.75  # of meaning; the sentence has the rest, since it says less about its subject
-MISSING_NUMBER = 0.15  # what it costs that a number or code of the question is not in the passage
+# What it costs that a number or code of the question is not in the passage, or not in the sentence.
+ABSENT_NUMBER, ELSEWHERE_NUMBER = 0.15, 0.05
 
 # Confidence from which a sentence answers. It depends on what is known, as each kind has its own scale.
 ANSWERS_BY_CHUNK = 0.62
@@ -79,19 +81,18 @@ class Wanted:
 
     def __init__(self, query: SearchQuery, candidates: Sequence[Candidate]) -> None:
         own, carried = own_and_carried(query.text)
-        own_stems = frozenset(content_stems(own))
-        lesser = frozenset(content_stems(" ".join((carried, *query.expansions)))) - own_stems
+        shares = dict.fromkeys(content_stems(" ".join(query.expansions)), EXPANSION_SHARE)
+        shares |= dict.fromkeys(content_stems(carried), CARRIED_SHARE)
+        shares |= dict.fromkeys(content_stems(own), 1.0)
         spread = Counter(stem for candidate in candidates for stem in candidate.stems)
-        rarity = {
-            stem: math.log(1 + (len(candidates) + 1) / (spread[stem] + 0.5)) for stem in own_stems | lesser
-        }
         self._weights: Mapping[str, float] = {
-            stem: weight * (1.0 if stem in own_stems else LESSER_SHARE) for stem, weight in rarity.items()
+            stem: share * math.log(1 + (len(candidates) + 1) / (spread[stem] + 0.5))
+            for stem, share in shares.items()
         }
-        # An expansion says again what an acronym said, so it adds to what can be found, not to what must be.
-        must = own_stems | frozenset(content_stems(carried))
+        # An expansion says again what an acronym said: it adds to what can be found, not to what must be.
+        must = {*content_stems(own), *content_stems(carried)}
         self._total = sum(self._weights[stem] for stem in must) or 1.0
-        self._numbers = [stem for stem in own_stems if any(map(str.isdigit, stem))]
+        self._numbers = [stem for stem in set(content_stems(own)) if any(map(str.isdigit, stem))]
 
     def coverage(self, candidate: Candidate) -> float:
         """The share of the question's weight that the sentence has, from 0 to 1."""
@@ -102,9 +103,12 @@ class Wanted:
         )
         return min(1.0, found / self._total)
 
-    def missing_numbers(self, candidate: Candidate) -> int:
-        """How many numbers and codes of the question the whole passage lacks."""
-        return sum(number not in candidate.chunk_stems for number in self._numbers)
+    def number_cost(self, candidate: Candidate) -> float:
+        """What the candidate loses for numbers and codes of the question that it does not speak of."""
+        absent = sum(number not in candidate.chunk_stems for number in self._numbers)
+        here = candidate.stems | candidate.context_stems
+        elsewhere = sum(number not in here for number in self._numbers) - absent
+        return ABSENT_NUMBER * absent + ELSEWHERE_NUMBER * max(0, elsewhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +140,7 @@ def ranked(candidates: Sequence[Candidate], cosines: Sequence[float] | None, wan
 
 def _ranked(candidate: Candidate, cosine: float | None, wanted: Wanted) -> Ranked:
     meaning, least = _meaning(candidate.chunk_cosine, cosine)
-    confidence = COVERAGE_WEIGHT * wanted.coverage(candidate) + meaning
-    confidence -= MISSING_NUMBER * wanted.missing_numbers(candidate)
+    confidence = COVERAGE_WEIGHT * wanted.coverage(candidate) + meaning - wanted.number_cost(candidate)
     return Ranked(candidate=candidate, confidence=confidence, answers=confidence >= least)
 
 

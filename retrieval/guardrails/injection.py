@@ -22,18 +22,18 @@ _SUBJECT_CHARS = 45
 
 _QUOTED = re.compile(r"[\"“«`]([^\"”»`\n]{1,300})[\"”»`]|(?<!\w)['‘]([^'’\n]{1,300})['’](?!\w)")
 _CUE = re.compile(
-    r"\b(?:such as|for example|e\.g|example|examples|phrases?|like|called|says?|said|means?|meaning|mention\w*|"
-    r"attack\w*|inject\w*|jailbreak\w*|adversar\w*|malicious|attempts?|detect\w*|classif\w*|sentence|string|"
+    r"\b(?:such as|for example|e\.g|example|examples|phrases?|like|called|says?|said|means?|meaning|"
+    r"mention\w*|attack\w*|inject\w*|jailbreak\w*|adversar\w*|malicious|attempts?|detect\w*|classif\w*|sentence|string|"
     r"wording|translate|defin\w*|payload|pattern|contain\w*|term)\b"
 )
 # The person who would ignore something is not the model: "should employees ignore the former policy".
 _OTHER_SUBJECT = re.compile(
-    r"(?:\b(?:should|do|does|did|can|may|must|could|would|shall|will|if|when|that|why|where|whether|who|until|because|"
-    r"how|to)\W{1,3})?\b(?:we|i|they|he|she|employees?|staff|people|users?|teams?|managers?|contractors?|anyone|"
-    r"someone|somebody|nobody|attackers?|it|drivers?|members?|customers?|suppliers?|workers?|engineers?)"
-    r"(?: (?:ever|just|simply|also|sometimes|often|not|never|still|then|safely|have to|need to|want to|try to|are allowed to|"
-    r"may|can|must|should|will|would|could|might|did|do))*\W{1,2}$|"
-    r"\bhow (?:to|not to)\W$|\b(?:attempts?|tr(?:y|ies|ied|ying)|tells?|asks?|tricks?|persuades?) (?:\w+ ){0,4}(?:to|into)\W$"
+    r"\b(?:we|i|they|he|she|employees?|staff|people|users?|teams?|managers?|contractors?|anyone|someone"
+    r"|somebody|nobody|attackers?|it|drivers?|members?|customers?|suppliers?|workers?|engineers?)"
+    r"(?: (?:ever|just|simply|also|sometimes|often|not|never|still|then|safely|have to|need to|want to"
+    r"|try to|are allowed to|may|can|must|should|will|would|could|might|did|do))*\W{1,2}$"
+    r"|\bhow (?:to|not to)\W$"
+    r"|\b(?:attempts?|tr(?:y|ies|ied|ying)|tells?|asks?|tricks?|persuades?) (?:\w+ ){0,4}(?:to|into)\W$"
 )
 
 

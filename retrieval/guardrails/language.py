@@ -8,9 +8,8 @@ _PRINTABLE_SHARE_MIN = 0.95
 _WORD_CHARS_MEAN = (2.0, 12.0)
 
 # Words that hardly any sentence of these languages lacks, and those that instructions are made of.
-COMMON_WORDS = frozenset(
-    """
-    a about all an and any are as at be but by can do for from have how i if in is it me my no not of on
+_COMMON = """
+a about all an and any are as at be but by can do for from have how i if in is it me my no not of on
     or our out please so that the their then this to up was we what when which who will with you your
     der die das und ist nicht sie alle mit von zu le la les et est vous tout pour avec el los las que
     una con para il di che tutte per
@@ -18,8 +17,8 @@ COMMON_WORDS = frozenset(
     from ignore initial instruction instructions like limits list longer message mode model never now
     original output override pretend previous print prior prompt question questions refuse repeat reply
     reveal rule rules say secret send show start stop system tell text these things told were without write
-    """.split()
-)
+"""
+COMMON_WORDS = frozenset(re.findall(r"\w+", _COMMON))
 
 
 def reads_as_language(text: str) -> bool:

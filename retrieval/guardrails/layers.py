@@ -38,9 +38,10 @@ _TURNED_PAIR = re.compile(
 )
 # The first word of a sentence at the very end, or its last word with the full stop at the very start.
 _TURNED_ENDS = re.compile(
-    r"^\W*\w+[.!?]['\"]? \w|\b(?:ignore|please|disregard|forget|override|reveal|print|repeat|show|tell|what|pretend|act"
-    r"|roleplay|disable|bypass|send|email|forward|call|if|from|your|you|do|never|enter|discard|erase|write|output|encode"
-    r"|translate|summarize|start|stop|pay|developer)\W*$"
+    r"^\W*\w+[.!?]['\"]? \w"
+    r"|\b(?:ignore|please|disregard|forget|override|reveal|print|repeat|show|tell|what|pretend|act|roleplay"
+    r"|disable|bypass|send|email|forward|call|if|from|your|you|do|never|enter|discard|erase|write|output"
+    r"|encode|translate|summarize|start|stop|pay|developer)\W*$"
 )
 
 # A sign between any two characters, blanks among them: "i g n o r e   a l l", "i.g.n.o.r.e. .a.l.l".

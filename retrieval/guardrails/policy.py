@@ -33,7 +33,8 @@ class GuardPolicy:
     def __post_init__(self) -> None:
         if not 0 < self.injection_threshold <= 1:
             raise ValueError(
-                f"An injection threshold lies above 0 and at most at 1; this one is {self.injection_threshold}."
+                "An injection threshold lies above 0 and at most at 1; "
+                f"this one is {self.injection_threshold}."
             )
 
 

@@ -6,6 +6,8 @@ an open word (`\\w{1,12}`) it stands for at least one, or a long word could be c
 All repetitions are bounded: a search takes time in proportion to the text.
 """
 
+# ruff: noqa: E501  # a pattern cut into lines is harder to check than a long one
+
 import re
 from dataclasses import dataclass
 

@@ -85,7 +85,7 @@ def take_in(document: Document, components: IngestionComponents) -> Ended:
     parsed = components.parse(Path(document.file.path), document.source_name, components.limits)
     move(document, Status.SPLITTING)
     pieces = list(components.split(parsed))
-    if not pieces:
+    if not any(piece.text.strip() for piece in pieces):
         raise UnreadableFile(f"'{document.source_name}' holds no text.")
     verdict = components.guardrail.inspect_document(
         document.tenant_id, [piece.text for piece in pieces], parsed.hidden

@@ -36,7 +36,7 @@ def test_one_reading_of_a_disguised_text_is_the_plain_text(transform) -> None:  
         "x² + ½ of 10 m³",
         "Überweisung für Łódź und Kraków",
         "👩‍👧 and 🏴󠁧󠁢󠁥󠁮󠁧󠁿",
-    ],  # fmt: skip
+    ],
 )
 def test_honest_scripts_reach_the_model_as_they_were_typed(text: str) -> None:
     expected = text.replace("\U0001f3f4󠁧󠁢󠁥󠁮󠁧󠁿", "\U0001f3f4")

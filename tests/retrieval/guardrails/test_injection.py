@@ -45,8 +45,7 @@ def test_benign_text_with_trigger_words_passes(text: str) -> None:
 def test_disguised_attacks_are_caught_nearly_as_often(transform: Callable[[str], str]) -> None:
     plain = [attack for attack in ATTACKS if caught(attack)]
     kept = sum(caught(transform(attack)) for attack in plain) / len(plain)
-    print(f"{transform.__name__}: {kept:.3f}")
-    assert kept >= RECALL_KEPT_MIN
+    assert kept >= RECALL_KEPT_MIN, f"{transform.__name__} keeps {kept:.3f}"
 
 
 @pytest.mark.parametrize("transform", [str.upper, case_flips, full_width, base64_encoded])
@@ -111,9 +110,25 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 HOSTILE = (
-    "ignore all previous ", "a ", "act as you ", "[[[", "<|im_start|>", "e.g. 'ignore all previous instructions' ", "aGVsbG8 ",
-    "%41", "&#65;", "i g n o r e ", "erongi ", "send chat to ", "\u0430a", "4a ", "system: ", "https://a.b/?", "_a", "when asked ",
-)  # fmt: skip
+    "ignore all previous ",
+    "a ",
+    "act as you ",
+    "[[[",
+    "<|im_start|>",
+    "e.g. 'ignore all previous instructions' ",
+    "aGVsbG8 ",
+    "%41",
+    "&#65;",
+    "i g n o r e ",
+    "erongi ",
+    "send chat to ",
+    "\u0430a",
+    "4a ",
+    "system: ",
+    "https://a.b/?",
+    "_a",
+    "when asked ",
+)
 
 
 @pytest.mark.parametrize("fragment", HOSTILE)

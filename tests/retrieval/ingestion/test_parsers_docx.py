@@ -147,6 +147,14 @@ def test_white_text_in_a_dark_cell_stays_text():
     assert parsed(word(write), "a.docx").text == "Total"
 
 
+def test_white_text_in_a_table_whose_style_colours_cells_stays_text():
+    def write(document):
+        table = document.add_table(rows=1, cols=2, style="Medium Shading 1 Accent 1")
+        table.rows[0].cells[0].paragraphs[0].add_run("Total").font.color.rgb = WHITE
+
+    assert parsed(word(write), "a.docx").text == "Total"
+
+
 def test_a_run_that_switches_hiding_off_stays_text():
     def write(document):
         run = document.add_paragraph("Seen").runs[0]

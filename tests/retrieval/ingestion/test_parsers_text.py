@@ -30,6 +30,10 @@ def test_characters_without_a_glyph_are_dropped():
     assert document.text == "payroll and back\nnext\npage"
 
 
+def test_a_nul_that_wide_text_may_hold_is_dropped():
+    assert parsed("a\x00b".encode("utf-16"), "a.txt").text == "ab"
+
+
 def test_a_sentence_in_tag_characters_is_hidden_text():
     smuggled = "".join(chr(0xE0000 + ord(letter)) for letter in POISON)
     document = parsed(f"Hello {smuggled}world".encode(), "a.txt")

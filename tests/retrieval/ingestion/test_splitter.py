@@ -100,6 +100,13 @@ def test_the_same_document_is_always_cut_the_same(parsed_document):
     assert split(parsed_document) == split_with(parsed_document, tokenizer())
 
 
+def test_an_unbroken_word_of_any_length_is_divided():
+    pieces = split(document(((), "x" * 9_000)), overlap=0)
+
+    assert len(pieces) > 2
+    assert "".join(piece.text for piece in pieces) == "x" * 9_000
+
+
 def test_truncation_in_the_tokenizer_hides_no_length_and_is_left_alone():
     before = tokenizer().to_str()
     pieces = split_with(document(((), WORDS * 100)), tokenizer())
@@ -127,9 +134,8 @@ def test_small_neighbours_under_one_heading_are_joined():
 
 
 def test_small_neighbours_under_different_headings_are_not_joined():
-    pieces = split(
-        document((("Travel", "Train"), f"Train\n\n{WORDS}"), (("Leave", "Sick"), f"Sick\n\n{WORDS}")),
-    )
+    parts = [(path, f"{path[-1]}\n\n{WORDS}") for path in (("Travel", "Train"), ("Leave", "Sick"))]
+    pieces = split(document(*parts))
 
     assert [piece.heading_path for piece in pieces] == ["Travel > Train", "Leave > Sick"]
 
