@@ -9,6 +9,9 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 
 VENV := .venv/bin
 
+# Some images forbid Python to keep compiled code; every start would then take three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up test check format lock bench-flow example clean runtime dev
 

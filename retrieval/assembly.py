@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from retrieval.interfaces import ChunkIndex, Components, Encoder, Generator, Reformulator
-from retrieval.tenants.settings import DatabaseTenantSettings
+from retrieval.tenants.settings import DatabaseTenantSettings, WaitingPolicies
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -86,7 +86,9 @@ def components() -> Components:
         audit_trail=DatabaseAuditTrail(),
         settings=tenant_settings(),
         input_guardrail=DefaultInputGuardrail(
-            pii_engine(), tenant_settings(), settings.RAGSITE_QUESTION_CHARS_MAX
+            pii=pii_engine(),
+            policies=tenant_settings(),
+            question_chars_max=settings.RAGSITE_QUESTION_CHARS_MAX,
         ),
         cache=PostgresAnswerCache(settings.RAGSITE_TENANT_KEY.encode(), answer_configuration),
         reformulator=reformulator(),
@@ -129,7 +131,7 @@ def ingestion_components() -> "IngestionComponents":
     return IngestionComponents(
         parse=parse_file,
         split=partial(split, tokenizer=tokenizer()),
-        guardrail=DefaultDocumentGuardrail(),
+        guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         encoder=encoder(),
         index=chunk_index(),
         check_space=partial(check_recorded_space, encoder()),

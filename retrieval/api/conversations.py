@@ -80,20 +80,20 @@ def recent_conversations(scope: AccessScope) -> list[Conversation]:
 def past_exchanges(scope: AccessScope, conversation_id: UUID) -> list[PastExchange]:
     """A conversation's exchanges, oldest first. Call inside `reading(scope)`.
 
-    Raises Http404 unless it is the person's own. Answers that cite what she may not read any more
-    are left out, so that a revoked grant also closes old answers.
+    Raises Http404 unless it is the person's own. Answers made from what she may not read any more are
+    left out, so that a revoked grant also closes old answers.
     """
     own = Conversation.objects.filter(pk=conversation_id, tenant_id=scope.tenant_id, user_id=scope.user_id)
     if not own.exists():
         raise Http404
     latest = Query.objects.filter(conversation_id=conversation_id).order_by("-created_at")[:EXCHANGES_MAX]
     queries = list(reversed(latest))
-    cited = {citation["document"] for query in queries for citation in query.citations}
-    readable = Document.objects.readable_by(scope).filter(pk__in=cited).values_list("pk", flat=True)
-    return [past_exchange(query, {str(pk) for pk in readable}) for query in queries]
+    used = {document_id for query in queries for document_id in query.document_ids}
+    readable = set(Document.objects.readable_by(scope).filter(pk__in=used).values_list("pk", flat=True))
+    return [past_exchange(query, readable) for query in queries]
 
 
-def past_exchange(query: Query, readable: set[str]) -> PastExchange:
+def past_exchange(query: Query, readable: set[UUID]) -> PastExchange:
     state, text = ending_of(query, readable)
     return PastExchange(
         question=query.question,
@@ -105,13 +105,13 @@ def past_exchange(query: Query, readable: set[str]) -> PastExchange:
     )
 
 
-def ending_of(query: Query, readable: set[str]) -> tuple[str, str]:
+def ending_of(query: Query, readable: set[UUID]) -> tuple[str, str]:
     """(state, sentence or answer) of a question that was asked earlier."""
     match query.outcome:
         case "answered" | "cached":
-            if all(citation["document"] in readable for citation in query.citations):
+            if readable.issuperset(query.document_ids):
                 return "answered", query.answer
-            return "revoked", "This answer cited a document that you may not read any more."
+            return "revoked", "This answer was made from a document that you may not read any more."
         case "refused":
             return "refused", REFUSED.format(rule=query.rule)
         case "withheld":

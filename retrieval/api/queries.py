@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -17,12 +17,12 @@ from accounts.database import in_database, reading
 from accounts.roles import Right
 from accounts.scope import AccessScope
 from retrieval.api.caller import identify
+from retrieval.api.conversations import past_exchanges
 from retrieval.api.errors import describe
 from retrieval.api.streaming import EventStream, frames_of
 from retrieval.api.wire import outcome_json
 from retrieval.assembly import components
 from retrieval.flow.ask import ask
-from retrieval.models import Conversation, Query
 from retrieval.values.questions import Exchange, Question
 
 log = logging.getLogger(__name__)
@@ -100,15 +100,13 @@ def read_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def history_of(scope: AccessScope, conversation_id: UUID) -> tuple[Exchange, ...]:
-    """The last exchanges of the caller's own conversation. Raises Http404 for any other."""
+    """The last answered exchanges of the caller's own conversation. Raises Http404 for any other.
+
+    An answer made from what she may not read any more is no part of it.
+    """
     with reading(scope):
-        if not Conversation.objects.filter(
-            pk=conversation_id, tenant_id=scope.tenant_id, user_id=scope.user_id
-        ).exists():
-            raise Http404
-        latest = Query.objects.filter(conversation_id=conversation_id, outcome__in=("answered", "cached"))
-        rows = latest.order_by("-created_at").values_list("question", "answer")[:HISTORY_MAX]
-        return tuple(Exchange(question=question, answer=answer) for question, answer in reversed(list(rows)))
+        answered = [past for past in past_exchanges(scope, conversation_id) if past.state == "answered"]
+    return tuple(Exchange(question=past.question, answer=past.text) for past in answered[-HISTORY_MAX:])
 
 
 def error_response(error: Exception, request: HttpRequest) -> HttpResponse:

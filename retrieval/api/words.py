@@ -12,7 +12,7 @@ STAGES = {
     "sources": "Passages chosen",
     "generation": "Answer written",
     "output_guardrail": "Answer checked",
-    "cache_update": "Answer kept",
+    "cache_update": "Cache updated",
     "audit": "Written to the audit trail",
 }
 

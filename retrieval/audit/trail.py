@@ -102,6 +102,7 @@ def record_of(question: Question, ending: Ending) -> dict[str, Any]:
             fields |= {
                 "answer": answered.text,
                 "citations": [cite(citation) for citation in answered.citations],
+                "document_ids": list(answered.document_ids),
                 "source": answered.source.value,
                 "model": answered.usage.model,
                 "input_tokens": answered.usage.input_tokens,

@@ -10,7 +10,6 @@ from retrieval.generation.ranking import (
     Wanted,
     by_words,
     candidates_of,
-    cosines_with,
     ranked,
 )
 from retrieval.generation.spotlight import quoted_marks_disarmed
@@ -22,7 +21,8 @@ from retrieval.values.questions import SearchQuery
 ANSWER_CHARS_MAX = 700
 SENTENCES_MAX = 4
 CHUNKS_MAX = 12
-ENCODED_MAX = 12  # sentences; one batch of them takes the local encoder about 20 ms
+CLOSEST_MAX = 12  # sentences looked at closely
+ENCODED_MAX = 6  # of these; a batch of them takes the local encoder some 40 ms on one core
 WORSE_MAX = 0.2  # how much less sure than the best a further sentence may be
 NEAR_EQUAL = 0.75  # share of words in common from which two sentences say the same
 
@@ -30,7 +30,8 @@ NEAR_EQUAL = 0.75  # share of words in common from which two sentences say the s
 class ExtractiveGenerator:
     """Quotes one to four sentences, in the passages' order, or nothing when none fits.
 
-    encoder: compares sentences with the question by meaning, too; None: by words and the search's scores.
+    encoder: judges the meaning of sentences whose chunk came by words only, so that the search could
+        not. Where the search did, its cosine and the words choose as well, forty milliseconds sooner.
     """
 
     prompt_version = "extractive-1"
@@ -67,20 +68,24 @@ class ExtractiveDraft:
     def _sentences(self) -> list[str]:
         candidates = candidates_of(self._chunks)
         wanted = Wanted(self._query, candidates)
-        closest = by_words(candidates, wanted)[:ENCODED_MAX]
+        closest = by_words(candidates, wanted)[:CLOSEST_MAX]
         best = ranked(closest, self._cosines(closest), wanted)
         return [_cited(candidate) for candidate in sorted(_chosen(best), key=lambda each: each.order)]
 
-    def _cosines(self, candidates: Sequence[Candidate]) -> list[float] | None:
-        if self._encoder is None or not candidates:
-            return None
-        texts = [self._query.search_text, *(candidate.text for candidate in candidates)]
+    def _cosines(self, candidates: Sequence[Candidate]) -> dict[int, float]:
+        """Cosine with the question of each sentence that needs one, by its order."""
+        unjudged = [each for each in candidates if each.chunk_cosine is None][:ENCODED_MAX]
+        if self._encoder is None or not unjudged:
+            return {}
         try:
-            question, *sentences = (encoding.vector for encoding in self._encoder.encode(texts))
+            encodings = self._encoder.encode([self._query.search_text, *(each.text for each in unjudged)])
         except EncoderUnavailable:
             # The chunks have been found already; words are enough to quote from them.
-            return None
-        return cosines_with(question, sentences)
+            return {}
+        question, *sentences = (encoding.vector for encoding in encodings)
+        return {
+            each.order: float(vector @ question) for each, vector in zip(unjudged, sentences, strict=True)
+        }
 
 
 def _chosen(best: Sequence[Ranked]) -> Iterator[Candidate]:

@@ -9,9 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retrieval.generation.sentences import Sentence, sentences_of
 from retrieval.generation.terms import content_stems, own_and_carried
 from retrieval.values.chunks import PermittedChunk
@@ -21,7 +18,6 @@ EXPANSION_SHARE = 0.5  # of a word's weight, when it stands in an acronym's long
 CARRIED_SHARE = 0.3  # of a word's weight, when an earlier question brought it: that one has its answer
 CONTEXT_SHARE = 0.3  # of a word's weight, when it stands in the headings or the lead-in only
 COVERAGE_WEIGHT = 0.4  # beside meaning, which is a cosine and has weight 1
-CHUNK_SHARE = 0.75  # of meaning; the sentence has the rest, since it says less about its subject
 # What it costs that a number or code of the question is not in the passage, or not in the sentence.
 ABSENT_NUMBER, ELSEWHERE_NUMBER = 0.15, 0.05
 
@@ -129,12 +125,12 @@ def by_words(candidates: Sequence[Candidate], wanted: Wanted) -> list[Candidate]
     return sorted(candidates, key=promise, reverse=True)
 
 
-def ranked(candidates: Sequence[Candidate], cosines: Sequence[float] | None, wanted: Wanted) -> list[Ranked]:
-    """Best first, by words and meaning. cosines: each sentence's with the question; None: unknown."""
-    found = [
-        _ranked(candidate, cosines[position] if cosines is not None else None, wanted)
-        for position, candidate in enumerate(candidates)
-    ]
+def ranked(candidates: Sequence[Candidate], cosines: Mapping[int, float], wanted: Wanted) -> list[Ranked]:
+    """Best first, by words and meaning.
+
+    cosines: a sentence's with the question, by its order; only for some.
+    """
+    found = [_ranked(candidate, cosines.get(candidate.order), wanted) for candidate in candidates]
     return sorted(found, key=lambda each: each.confidence, reverse=True)
 
 
@@ -147,11 +143,5 @@ def _ranked(candidate: Candidate, cosine: float | None, wanted: Wanted) -> Ranke
 def _meaning(chunk_cosine: float | None, cosine: float | None) -> tuple[float, float]:
     """How near in meaning, and the confidence that is enough on that scale."""
     if chunk_cosine is not None:
-        own = chunk_cosine if cosine is None else cosine
-        return CHUNK_SHARE * chunk_cosine + (1 - CHUNK_SHARE) * own, ANSWERS_BY_CHUNK
+        return chunk_cosine, ANSWERS_BY_CHUNK
     return (0.0, ANSWERS_BY_WORDS) if cosine is None else (cosine, ANSWERS_BY_SENTENCE)
-
-
-def cosines_with(question: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]]) -> list[float]:
-    """Cosine of each normalised vector with the question's, -1 to 1."""
-    return [float(vector @ question) for vector in vectors]

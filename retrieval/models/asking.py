@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -38,6 +39,8 @@ class Query(models.Model):
     question = models.TextField()  # as the input guardrail let it through: masked; "" when refused
     answer = models.TextField(blank=True)
     citations = models.JSONField(default=list)
+    # Of everything the answer was made from, cited or not: who may not read all of it may not reread it.
+    document_ids = ArrayField(models.UUIDField(), default=list)
     outcome = models.CharField(max_length=16)
     rule = models.CharField(max_length=100, blank=True)
     source = models.CharField(max_length=16, blank=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from retrieval.language.analyser import document_terms
 from retrieval.models import Document
+from retrieval.search.postings import EVERY_CHUNK, postings
 from retrieval.search.weighting import document_weights, sparse
 from retrieval.values.chunks import NewChunk
-
-# A row of the frequency table that counts chunks instead of a term's; sorts before every term.
-EVERY_CHUNK = -1
 
 CHUNKS_AT_ONCE = 256  # about 1 MB of statement
 
@@ -65,7 +63,7 @@ FORGET_UNUSED = (
 class PostgresChunkIndex:
     """Keeps chunks where `HybridRetriever` looks for them.
 
-    Writes belong in the caller's `managing` transaction; the one that ends it soon after, since the
+    Writes belong in a `managing` transaction of one document each that ends soon after: until then the
     tenant's other writers wait for its frequencies.
     """
 
@@ -79,6 +77,7 @@ class PostgresChunkIndex:
         """
         if vectors.ndim != 2 or len(vectors) != len(chunks):
             raise ValueError(f"expected one vector a chunk, {len(chunks)} rows; got shape {vectors.shape}")
+        # A heading is found by, too: its words count as the chunk's.
         terms = [document_terms(f"{chunk.heading}\n{chunk.text}") for chunk in chunks]
         with connection.cursor() as cursor:
             _lock(cursor, tenant_id, document_id)
@@ -88,7 +87,8 @@ class PostgresChunkIndex:
                 some = slice(start, start + CHUNKS_AT_ONCE)
                 owner = (tenant_id, document_id)
                 _insert(cursor, owner, ids[some], chunks[some], terms[some], vectors[some])
-            _count(cursor, tenant_id, added=_occurrences(terms), removed=removed)
+            added = _occurrences([postings(tenant_id, each).values() for each in terms])
+            _count(cursor, tenant_id, added=added, removed=removed)
 
     def remove(self, tenant_id: UUID, document_id: UUID) -> None:
         """Take the document's chunks out of every kind of search; also right before a document is deleted."""
@@ -122,9 +122,8 @@ def _insert(
     terms: Sequence[dict[int, int]],
     vectors: NDArray[np.float32],
 ) -> None:
-    # The name under which a heading is searched is its own words: they count as the chunk's.
-    cursor.execute(INSERT_DENSE, [*owner, ids, [_dense(vector) for vector in vectors]])
-    listed = ["{" + ",".join(map(str, sorted(each))) + "}" for each in terms]
+    cursor.execute(INSERT_DENSE, [*owner, ids, [dense_text(vector) for vector in vectors]])
+    listed = [_array(postings(owner[0], each).values()) for each in terms]
     weights = [sparse(document_weights(each)) for each in terms]
     cursor.execute(INSERT_LEXICAL, [*owner, ids, listed, weights])
     columns = zip(*map(_text_row, chunks), strict=True)
@@ -138,14 +137,18 @@ def _text_row(chunk: NewChunk) -> tuple[object, ...]:
     return chunk.ordinal, body, heading, chunk.page, chunk.start_char, chunk.end_char, digest
 
 
-def _dense(vector: NDArray[np.float32]) -> str:
+def dense_text(vector: NDArray[np.float32]) -> str:
     """pgvector's text form; six digits are more than half precision keeps."""
     return "[" + ",".join(f"{value:.6g}" for value in vector.tolist()) + "]"
 
 
-def _occurrences(terms: Sequence[Sequence[int] | dict[int, int]]) -> Counter[int]:
+def _array(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, sorted(numbers))) + "}"
+
+
+def _occurrences(terms: Sequence[Collection[int]]) -> Counter[int]:
     """In how many chunks each term stands, and under EVERY_CHUNK how many chunks there are."""
-    counted = Counter(term for each in terms for term in each)
+    counted = Counter(term for each in terms for term in set(each))
     counted[EVERY_CHUNK] = len(terms)
     return counted
 

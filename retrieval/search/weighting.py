@@ -1,8 +1,8 @@
 """BM25, split in two: what a chunk knows of its terms, and what the tenant knows of a question's.
 
 The inner product of the two is the score (Robertson and Zaragoza, The Probabilistic Relevance
-Framework, 2009), so PostgreSQL computes it on sparse vectors and an index never has to be rebuilt
-when frequencies change.
+Framework, 2009), so PostgreSQL computes it on sparse vectors, and stored weights stay right while
+frequencies change.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from retrieval.language.analyser import TERM_SPACE
 
 K1 = 1.2
 B = 0.75
-# Terms in a chunk of ordinary length: 120 words of prose keep about 84 terms. Frozen, because it is
-# part of every stored weight; being a third wrong moves nDCG by less than a hundredth.
+# Terms in a chunk of ordinary length: 120 words of prose keep 84 of them. Frozen, because it is part
+# of every stored weight. It only scales how soon repetition saturates, so being wrong costs little.
 AVERAGE_TERMS = 84.0
 
 
 def document_weights(terms: Mapping[int, int]) -> dict[int, float]:
-    """Term weights of a chunk: frequency with saturation, against the chunk's length.
+    """Term weights of a chunk: frequency, saturating, against the chunk's length.
 
     terms: how often each term id stands in the chunk.
     """
@@ -27,16 +27,11 @@ def document_weights(terms: Mapping[int, int]) -> dict[int, float]:
     return {term: count * (K1 + 1) / (count + damping) for term, count in terms.items()}
 
 
-def question_weights(frequencies: Mapping[int, int], chunks: int) -> dict[int, float]:
-    """Inverse document frequency of each term, above 0.
-
-    frequencies: in how many of the tenant's chunks each term stands. chunks: how many there are.
-    """
-    return {
-        # Never below the frequency: a count that lags behind must not turn a weight negative.
-        term: log(1 + (max(chunks, frequency) - frequency + 0.5) / (frequency + 0.5))
-        for term, frequency in frequencies.items()
-    }
+def inverse_frequency(frequency: int, chunks: int) -> float:
+    """How telling a term is that stands in `frequency` of `chunks` chunks; above 0."""
+    # A count that lags behind must not turn a weight negative.
+    total = max(chunks, frequency)
+    return log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def sparse(weights: Mapping[int, float]) -> str:

@@ -36,11 +36,11 @@ class DatabaseTenantSettings:
         self._known: dict[UUID, Settings] = {}
 
     async def refresh(self, tenant_id: UUID) -> None:
-        if self._is_old(tenant_id):
+        if self.is_old(tenant_id):
             await in_database(self.refresh_now, tenant_id)
 
     def refresh_now(self, tenant_id: UUID) -> None:
-        """The same for callers outside of an event loop."""
+        """Read the tenant's settings again; blocks."""
         self._known[tenant_id] = read_settings(tenant_id)
 
     def policy_for(self, tenant_id: UUID) -> GuardPolicy:
@@ -52,9 +52,21 @@ class DatabaseTenantSettings:
     def version_for(self, tenant_id: UUID) -> str:
         return self._known[tenant_id].version
 
-    def _is_old(self, tenant_id: UUID) -> bool:
+    def is_old(self, tenant_id: UUID) -> bool:
         known = self._known.get(tenant_id)
         return known is None or time.monotonic() - known.read_at >= self.age_max_seconds
+
+
+class WaitingPolicies:
+    """A policy source for callers that may block, such as a worker: it reads what has had its time."""
+
+    def __init__(self, settings: DatabaseTenantSettings) -> None:
+        self.settings = settings
+
+    def policy_for(self, tenant_id: UUID) -> GuardPolicy:
+        if self.settings.is_old(tenant_id):
+            self.settings.refresh_now(tenant_id)
+        return self.settings.policy_for(tenant_id)
 
 
 def read_settings(tenant_id: UUID) -> Settings:

@@ -111,6 +111,7 @@ function submit() {
   const question = field.value.trim();
   if (!question || running) return;
   field.value = "";
+  field.placeholder = "Ask a follow-up";
   ask(question);
 }
 

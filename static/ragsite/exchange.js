@@ -14,6 +14,11 @@ const NOTICES = {
   stopped: "Stopped",
   revoked: "No longer open to you",
 };
+const HINTS = {
+  refused: "Put it in other words. If you think the rule is wrong here, tell an administrator its name.",
+  nothing_found: "Other words may find more. Documents that are not shared with you are never searched.",
+  withheld: "What had been shown of it was taken back. Ask for something narrower.",
+};
 const SUMMARIES = { refused: "Refused", nothing_found: "Searched", withheld: "Withheld", failed: "Failed", stopped: "Stopped" };
 const PROGRESS = {
   input_guardrail: "Looking through the documents you may read…",
@@ -52,8 +57,12 @@ export class Exchange {
   /** Bring to life what the server rendered as plain text. */
   reopen() {
     const state = this.root.dataset.state;
-    if (state === "answered") this.render(this.answer.textContent);
-    else this.part("notice-title").textContent = NOTICES[state] ?? "";
+    if (state === "answered") {
+      this.render(this.answer.textContent);
+      this.facts(this.sources.reopen());
+    } else {
+      this.titles(state);
+    }
     const total = [...this.timeline.taken.values()].reduce((sum, ms) => sum + ms, 0);
     this.timeline.show(SUMMARIES[state] ?? "Answered", total);
   }
@@ -154,12 +163,16 @@ export class Exchange {
   }
 
   notice(sentence, requestId) {
-    const title = NOTICES[this.root.dataset.state] ?? "";
     this.part("notice").hidden = false;
-    this.part("notice-title").textContent = title;
+    this.titles(this.root.dataset.state);
     this.part("notice-text").textContent = sentence;
     this.part("notice-request").hidden = !requestId;
     this.part("notice-request").textContent = requestId ? `Request ${requestId}` : "";
-    this.announce(`${title}. ${sentence}`);
+    this.announce(`${this.part("notice-title").textContent}. ${sentence}`);
+  }
+
+  titles(state) {
+    this.part("notice-title").textContent = NOTICES[state] ?? "";
+    this.part("notice-hint").textContent = HINTS[state] ?? "";
   }
 }

@@ -35,6 +35,6 @@ if (toggle) {
   toggle.addEventListener("click", () => {
     const open = drawer.toggleAttribute("data-open");
     toggle.setAttribute("aria-expanded", String(open));
-    if (open) drawer.querySelector("a").focus();
+    if (open) drawer.querySelector("li a, a")?.focus();
   });
 }

@@ -5,12 +5,11 @@ import { excerptOf, quoteNodes, rangesIn, sentencesByNumber } from "./quotes.js"
 const template = document.querySelector("[data-source-template]");
 
 export class Sources {
-  constructor(root, announce) {
+  constructor(root) {
     this.root = root;
     this.cited = root.querySelector("[data-cited]");
     this.uncited = root.querySelector("[data-uncited]");
     this.heading = root.querySelector("[data-sources-heading]");
-    this.announce = announce;
     this.known = [];
     this.returnTo = null;
     root.addEventListener("keydown", (event) => this.leave(event));
@@ -37,6 +36,13 @@ export class Sources {
     this.uncited.hidden = rest.length === 0;
     this.uncited.querySelector("summary").textContent = `${count(rest.length, "more passage")} read, not cited`;
     this.uncited.querySelector("ol").replaceChildren(...rest.map((citation) => card(citation, [])));
+  }
+
+  /** Count the cards that the server rendered. */
+  reopen() {
+    const cards = this.cited.children.length;
+    this.heading.textContent = count(cards, "source");
+    return cards;
   }
 
   clear() {

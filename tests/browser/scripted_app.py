@@ -108,7 +108,7 @@ class ScriptedParts:
 
 def readable_chunks(scope: AccessScope) -> tuple[PermittedChunk, ...]:
     with reading(scope):
-        documents = Document.objects.readable_by(scope).order_by("title")
+        documents = Document.objects.readable_by(scope)
         chunks = ChunkText.objects.filter(document__in=documents).select_related("document")
         return tuple(
             PermittedChunk(
@@ -116,7 +116,7 @@ def readable_chunks(scope: AccessScope) -> tuple[PermittedChunk, ...]:
                 score=1 / rank, title=chunk.document.title, heading=chunk.heading, page=chunk.page,
                 text=chunk.body, start_char=chunk.start_char, end_char=chunk.end_char, digest=bytes(chunk.digest),
             )
-            for rank, chunk in enumerate(chunks.order_by("document__title", "ordinal")[:6], start=1)
+            for rank, chunk in enumerate(chunks.order_by("-document__title", "ordinal")[:6], start=1)
         )  # fmt: skip
 
 

@@ -8,7 +8,12 @@ from django.db import connections, transaction
 from psycopg import sql
 
 APPEND_ONLY = ("compliance_auditentry",)
-READ_ONLY = ("django_migrations", "retrieval_grant")
+READ_ONLY = (
+    "django_migrations",
+    "retrieval_grant",
+    "retrieval_findable_document",
+    "retrieval_findable_lexeme",
+)
 
 
 class Command(BaseCommand):

@@ -22,7 +22,7 @@ from retrieval.ingestion.parsers.tables import looks_like_header, row_lines
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 _NOTES = ("footnotes+xml", "endnotes+xml")
-_UNSEEN_PARTS = ("comments+xml", "custom-properties+xml", "extended-properties+xml", "customXml")
+_UNSEEN_PARTS = ("comments+xml", "custom-properties+xml", "customXml")
 _PROPERTIES = ("title", "subject", "keywords", "comments", "category", "content_status")
 _ROW, _CELL, _PARAGRAPH, _TABLE = qn("w:tr"), qn("w:tc"), qn("w:p"), qn("w:tbl")
 

@@ -137,6 +137,14 @@ def test_nothing_is_released_sooner_than_the_hold_back() -> None:
     assert released > 0
 
 
+def test_no_word_is_released_in_part() -> None:
+    first, *others = watch(ScriptedDraft(cut("Borrowing takes membership. " * 100, [5]))).releases
+
+    assert first.endswith(("Borrowing", "takes", "membership."))
+    assert len(others) > 10
+    assert all(text.startswith(" ") for text in others)
+
+
 def test_a_token_longer_than_the_hold_back_is_replaced_and_not_kept_in_memory() -> None:
     held = HeldText(judge=none, leaks=(), hold_back_chars=256)
     text = "".join([*held.take("start "), *(t for _ in range(1000) for t in held.take("a" * 999))])

@@ -1,7 +1,11 @@
 """Word documents: structure by style, what Word hides, and packages built to do harm."""
 
-import docx
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from docx.document import Document
+from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.text import WD_COLOR_INDEX
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
@@ -19,7 +23,7 @@ DOCUMENT_PART = (
 )
 
 
-def handbook(document):
+def handbook(document: Document) -> None:
     document.add_paragraph("Staff handbook", style="Title")
     document.add_paragraph("For everybody.")
     document.add_heading("Leave", 1)
@@ -34,7 +38,7 @@ def handbook(document):
             cell.text = text
 
 
-def test_headings_lists_and_tables_are_kept_in_order():
+def test_headings_lists_and_tables_are_kept_in_order() -> None:
     document = parsed(word(handbook), "a.docx")
 
     assert document.title == "Staff handbook"
@@ -49,58 +53,58 @@ def test_headings_lists_and_tables_are_kept_in_order():
     ]
 
 
-def vanished(document):
+def vanished(document: Document) -> None:
     document.paragraphs[0].add_run(POISON).font.hidden = True
 
 
-def white(document):
+def white(document: Document) -> None:
     document.paragraphs[0].add_run(POISON).font.color.rgb = WHITE
 
 
-def tiny(document):
+def tiny(document: Document) -> None:
     document.paragraphs[0].add_run(POISON).font.size = Pt(1)
 
 
-def white_by_style(document):
-    style = document.styles.add_style("Ghost", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+def white_by_style(document: Document) -> None:
+    style = document.styles.add_style("Ghost", WD_STYLE_TYPE.PARAGRAPH)
     style.font.color.rgb = WHITE
-    heir = document.styles.add_style("Heir", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+    heir = document.styles.add_style("Heir", WD_STYLE_TYPE.PARAGRAPH)
     heir.base_style = style
     document.add_paragraph(POISON, style="Heir")
 
 
-def black_on_black(document):
+def black_on_black(document: Document) -> None:
     run = document.paragraphs[0].add_run(POISON)
     run.font.highlight_color = WD_COLOR_INDEX.BLACK
 
 
-def in_a_dark_cell(document):
+def in_a_dark_cell(document: Document) -> None:
     cell = document.add_table(rows=1, cols=2).rows[0].cells[0]
     shade(cell, "000000")
     cell.paragraphs[0].add_run(POISON)
 
 
-def comment(document):
+def comment(document: Document) -> None:
     document.add_comment(document.paragraphs[0].runs, text=POISON, author="x")
 
 
-def deleted(document):
+def deleted(document: Document) -> None:
     delete(document.paragraphs[0].add_run(POISON))
 
 
-def subject(document):
+def subject(document: Document) -> None:
     document.core_properties.subject = POISON
 
 
-def keywords(document):
+def keywords(document: Document) -> None:
     document.core_properties.keywords = POISON
 
 
-def title_that_nobody_sees(document):
+def title_that_nobody_sees(document: Document) -> None:
     document.core_properties.title = POISON
 
 
-def alt_text(document):
+def alt_text(document: Document) -> None:
     drawing = OxmlElement("w:drawing")
     properties = OxmlElement("wp:docPr")
     properties.set("descr", POISON)
@@ -125,8 +129,8 @@ def alt_text(document):
         alt_text,
     ],
 )
-def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
-    def write(document):
+def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison: Callable[..., object]) -> None:
+    def write(document: Document) -> None:
         document.add_paragraph("Seen")
         poison(document)
 
@@ -138,8 +142,8 @@ def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
     assert POISON not in document.title
 
 
-def test_white_text_in_a_dark_cell_stays_text():
-    def write(document):
+def test_white_text_in_a_dark_cell_stays_text() -> None:
+    def write(document: Document) -> None:
         cell = document.add_table(rows=1, cols=2).rows[0].cells[0]
         shade(cell, "003366")
         cell.paragraphs[0].add_run("Total").font.color.rgb = WHITE
@@ -147,24 +151,24 @@ def test_white_text_in_a_dark_cell_stays_text():
     assert parsed(word(write), "a.docx").text == "Total"
 
 
-def test_white_text_in_a_table_whose_style_colours_cells_stays_text():
-    def write(document):
+def test_white_text_in_a_table_whose_style_colours_cells_stays_text() -> None:
+    def write(document: Document) -> None:
         table = document.add_table(rows=1, cols=2, style="Medium Shading 1 Accent 1")
         table.rows[0].cells[0].paragraphs[0].add_run("Total").font.color.rgb = WHITE
 
     assert parsed(word(write), "a.docx").text == "Total"
 
 
-def test_a_run_that_switches_hiding_off_stays_text():
-    def write(document):
+def test_a_run_that_switches_hiding_off_stays_text() -> None:
+    def write(document: Document) -> None:
         run = document.add_paragraph("Seen").runs[0]
         run.font.hidden = False
 
     assert parsed(word(write), "a.docx").text == "Seen"
 
 
-def test_a_text_box_is_read_once():
-    def write(document):
+def test_a_text_box_is_read_once() -> None:
+    def write(document: Document) -> None:
         run = document.add_paragraph("Before").add_run()
         for holder in ("Choice", "Fallback"):
             compatibility = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -183,8 +187,8 @@ def test_a_text_box_is_read_once():
     assert parsed(word(write), "a.docx").text == "Before\n\nIn the box"
 
 
-def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
-    def write(document):
+def test_the_title_among_the_properties_is_used_when_a_reader_sees_it() -> None:
+    def write(document: Document) -> None:
         document.add_paragraph("Staff Handbook of Acme")
         document.core_properties.title = "staff handbook"
 
@@ -208,7 +212,9 @@ def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
         ),
     ],
 )
-def test_an_archive_bomb_is_refused_before_it_is_unpacked(entries, limits, reason):
+def test_an_archive_bomb_is_refused_before_it_is_unpacked(
+    entries: list[tuple[str, bytes]], limits: ParseLimits, reason: str
+) -> None:
     package = archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b"<x/>"), *entries])
 
     with pytest.raises(UnreadableFile, match=reason):
@@ -221,7 +227,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("part", ["word/document.xml", "word/styles.xml", "docProps/core.xml"])
 @pytest.mark.parametrize("declaration", [BOMB, '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
-def test_declared_entities_are_refused_in_every_part(encoding, part, declaration):
+def test_declared_entities_are_refused_in_every_part(encoding: str, part: str, declaration: str) -> None:
     content = f'<?xml version="1.0" encoding="{encoding}"?>{declaration}{DOCUMENT_PART.format("x")}'
 
     with pytest.raises(UnreadableFile, match="declares a document type or entities"):
@@ -239,12 +245,14 @@ def test_declared_entities_are_refused_in_every_part(encoding, part, declaration
         archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b"<x/>")]),
     ],
 )
-def test_a_broken_document_is_refused_in_one_sentence(broken):
+def test_a_broken_document_is_refused_in_one_sentence(broken: bytes) -> None:
     with pytest.raises(UnreadableFile, match=r"^a\.docx [^.]+\.$"):
         parsed(broken, "a.docx")
 
 
-def test_entries_with_paths_outside_are_never_written(tmp_path, monkeypatch):
+def test_entries_with_paths_outside_are_never_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     document = parsed(with_part(HELLO, "../../escaped.txt", b"x"), "a.docx")
 
@@ -253,14 +261,14 @@ def test_entries_with_paths_outside_are_never_written(tmp_path, monkeypatch):
     assert not (tmp_path.parent.parent / "escaped.txt").exists()
 
 
-def test_footnotes_are_text():
+def test_footnotes_are_text() -> None:
     footnotes = (
         '<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
         "<w:footnote><w:p><w:r><w:t>See the contract.</w:t></w:r></w:p></w:footnote></w:footnotes>"
     )
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
 
-    def write(document):
+    def write(document: Document) -> None:
         from docx.opc.packuri import PackURI
         from docx.opc.part import Part
 

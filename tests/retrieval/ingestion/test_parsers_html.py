@@ -4,17 +4,18 @@ import pytest
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.parsers.html_style import declared, hides
 from tests.retrieval.ingestion.made_files import POISON, parsed
 
 SHELL = "<!doctype html><html><head><title>Handbook</title>{head}</head><body>{body}</body></html>"
 
 
-def page(body, head="", **limits):
+def page(body: str, head: str = "", **limits: int) -> ParsedDocument:
     return parsed(SHELL.format(head=head, body=body).encode(), "a.html", ParseLimits(**limits))
 
 
-def test_headings_make_sections_and_the_first_is_the_title():
+def test_headings_make_sections_and_the_first_is_the_title() -> None:
     document = page(
         "<p>Before</p><h1>Leave</h1><p>Ask<br>early.</p><h2>Sick <b>leave</b></h2><div>Call.</div>"
     )
@@ -28,11 +29,11 @@ def test_headings_make_sections_and_the_first_is_the_title():
     assert document.title == "Leave"
 
 
-def test_the_title_element_is_the_title_of_a_page_without_a_top_heading():
+def test_the_title_element_is_the_title_of_a_page_without_a_top_heading() -> None:
     assert page("<p>Hello</p>").title == "Handbook"
 
 
-def test_scripts_and_styles_are_neither_text_nor_hidden_text():
+def test_scripts_and_styles_are_neither_text_nor_hidden_text() -> None:
     document = page(
         "<script>steal()</script><style>p{color:red}</style><p>Hello</p>", "<script>more()</script>"
     )
@@ -41,29 +42,29 @@ def test_scripts_and_styles_are_neither_text_nor_hidden_text():
     assert not any("steal" in hidden or "more" in hidden or "red" in hidden for hidden in document.hidden)
 
 
-def test_rows_of_a_table_repeat_its_header():
+def test_rows_of_a_table_repeat_its_header() -> None:
     rows = "<tr><th>Kind<th>Limit</tr><tr><td>Lunch<td>20 <b>EUR</b></tr><tr><td>Dinner<td>40</tr>"
 
     assert page(f"<table>{rows}</table>").text == "Kind: Lunch; Limit: 20 EUR\nKind: Dinner; Limit: 40"
 
 
-def test_a_table_that_lays_out_a_page_is_read_as_the_page():
+def test_a_table_that_lays_out_a_page_is_read_as_the_page() -> None:
     assert (
         page("<table><tr><td>Menu<td><h2>News</h2><p>Today</p></tr></table>").text == "Menu\n\nNews\n\nToday"
     )
 
 
-def test_lists_and_preformatted_text_keep_their_lines():
+def test_lists_and_preformatted_text_keep_their_lines() -> None:
     assert page("<ul><li>one<li>two</ul><pre>a\n  b</pre>").text == "- one\n- two\n\na\n  b"
 
 
-def test_a_declared_charset_is_used_when_the_bytes_are_not_utf_8():
+def test_a_declared_charset_is_used_when_the_bytes_are_not_utf_8() -> None:
     content = "<html><meta charset=shift_jis><body><p>日本語</p></body></html>".encode("shift_jis")
 
     assert parsed(content, "a.html").text == "日本語"
 
 
-def test_a_codec_that_is_no_charset_is_not_used():
+def test_a_codec_that_is_no_charset_is_not_used() -> None:
     content = b"<html><meta charset=unicode_escape><body><p>\\x41 \xe9</p></body></html>"
 
     assert parsed(content, "a.html").text == "\\x41 é"
@@ -114,7 +115,7 @@ STYLES = (
 
 
 @pytest.mark.parametrize("markup", POISONED)
-def test_poison_that_no_reader_sees_is_hidden_and_never_text(markup):
+def test_poison_that_no_reader_sees_is_hidden_and_never_text(markup: str) -> None:
     document = page("<p>Seen</p>" + markup.format(POISON) + "<p>Also seen</p>", STYLES)
 
     assert any(POISON in hidden for hidden in document.hidden)
@@ -123,7 +124,7 @@ def test_poison_that_no_reader_sees_is_hidden_and_never_text(markup):
     assert "Also seen" in document.text
 
 
-def test_poison_in_meta_elements_is_hidden_and_never_text():
+def test_poison_in_meta_elements_is_hidden_and_never_text() -> None:
     document = page("<p>Seen</p>", f"<meta name=description content='{POISON}'>")
 
     assert POISON in document.hidden
@@ -141,7 +142,7 @@ def test_poison_in_meta_elements_is_hidden_and_never_text():
         "<p>{}</p>",
     ],
 )
-def test_text_that_a_reader_sees_stays_text(markup):
+def test_text_that_a_reader_sees_stays_text(markup: str) -> None:
     assert "Read me" in page(markup.format("Read me"), STYLES).text
 
 
@@ -149,33 +150,33 @@ def test_text_that_a_reader_sees_stays_text(markup):
     ("style", "hidden"),
     [("width:0", False), ("width:0;overflow:hidden", True), ("margin-left:-10px", False), ("", False)],
 )
-def test_a_style_hides_only_when_nothing_is_left_to_see(style, hidden):
+def test_a_style_hides_only_when_nothing_is_left_to_see(style: str, hidden: bool) -> None:
     assert hides(declared(style)) is hidden
 
 
-def test_a_page_nested_too_deeply_is_refused_and_not_cut():
+def test_a_page_nested_too_deeply_is_refused_and_not_cut() -> None:
     with pytest.raises(UnreadableFile, match="nested too deeply"):
         page("<div>" * 5_000 + "deep")
 
 
-def test_entities_of_a_document_type_are_not_expanded():
+def test_entities_of_a_document_type_are_not_expanded() -> None:
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     content = f'<!DOCTYPE html [<!ENTITY e0 "ha">{entities}]><html><body><p>&e9; there</p></body></html>'
 
     assert len(parsed(content.encode(), "a.html").text) < 2_000
 
 
-def test_a_file_named_by_an_entity_is_not_read():
+def test_a_file_named_by_an_entity_is_not_read() -> None:
     content = b'<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body>&x; end</body></html>'
 
     assert "root:" not in parsed(content, "a.html").text
 
 
-def test_more_hidden_text_than_allowed_is_refused():
+def test_more_hidden_text_than_allowed_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="hides more than 100 characters"):
         page(f"<p>Seen</p><!-- {'x' * 200} -->", hidden_chars_max=100)
 
 
-def test_more_headings_than_allowed_are_refused():
+def test_more_headings_than_allowed_are_refused() -> None:
     with pytest.raises(UnreadableFile, match="more than 10 headings"):
         page("<h2>x</h2>" * 20, sections_max=10)

@@ -1,19 +1,21 @@
 """PDF: pages, headings from the outline, and text that only a machine would find."""
 
 import io
+from collections.abc import Callable
 
 import pypdf
 import pytest
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 from reportlab.lib.colors import Color, black, white
 from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
 from tests.retrieval.ingestion.made_files import POISON, parsed, pdf, pdf_pages, white_text
 
 
-def test_each_page_is_a_section_with_its_number():
+def test_each_page_is_a_section_with_its_number() -> None:
     document = parsed(pdf_pages(3), "a.pdf")
 
     assert document.text == "This is page 1.\nThis is page 2.\nThis is page 3."
@@ -21,8 +23,8 @@ def test_each_page_is_a_section_with_its_number():
     assert document.pages == 3
 
 
-def test_lines_of_one_sentence_are_put_together_again():
-    def draw(canvas):
+def test_lines_of_one_sentence_are_put_together_again() -> None:
+    def draw(canvas: Canvas) -> None:
         canvas.drawString(72, 700, "Meals cost at most sixty euros a day, and hotel infor-")
         canvas.drawString(72, 686, "mation is given by the travel office on every working")
         canvas.drawString(72, 672, "day.")
@@ -35,8 +37,8 @@ def test_lines_of_one_sentence_are_put_together_again():
     )
 
 
-def test_the_outline_names_the_headings():
-    def draw(canvas):
+def test_the_outline_names_the_headings() -> None:
+    def draw(canvas: Canvas) -> None:
         for level, title, top in ((0, "Travel", 700), (1, "Meals", 650), (1, "Hotels", 600)):
             canvas.bookmarkPage(title)
             canvas.addOutlineEntry(title, title, level)
@@ -52,29 +54,29 @@ def test_the_outline_names_the_headings():
     ]
 
 
-def test_the_title_among_the_properties_is_used_when_a_reader_sees_it():
-    def draw(canvas):
+def test_the_title_among_the_properties_is_used_when_a_reader_sees_it() -> None:
+    def draw(canvas: Canvas) -> None:
         canvas.setTitle("Travel policy")
         canvas.drawString(72, 700, "TRAVEL POLICY of Acme")
 
     assert parsed(pdf(draw), "a.pdf").title == "Travel policy"
 
 
-def on_white(canvas):
+def on_white(canvas: Canvas) -> None:
     white_text(canvas, 72, 650, POISON)
 
 
-def nearly_white(canvas):
+def nearly_white(canvas: Canvas) -> None:
     canvas.setFillColor(Color(0.97, 0.97, 0.97))
     canvas.drawString(72, 650, POISON)
 
 
-def on_its_own_colour(canvas):
+def on_its_own_colour(canvas: Canvas) -> None:
     canvas.rect(60, 640, 400, 30, fill=1)
     canvas.drawString(72, 650, POISON)
 
 
-def mode_three(canvas):
+def mode_three(canvas: Canvas) -> None:
     text = canvas.beginText(72, 650)
     text.setTextRenderMode(3)
     text.textLine(POISON)
@@ -82,30 +84,30 @@ def mode_three(canvas):
     canvas.drawText(text)
 
 
-def tiny(canvas):
+def tiny(canvas: Canvas) -> None:
     canvas.setFont("Helvetica", 0.8)
     canvas.drawString(72, 650, POISON)
 
 
-def tiny_by_scale(canvas):
+def tiny_by_scale(canvas: Canvas) -> None:
     canvas.saveState()
     canvas.scale(0.05, 0.05)
     canvas.drawString(1_440, 13_000, POISON)
     canvas.restoreState()
 
 
-def off_the_page(canvas):
+def off_the_page(canvas: Canvas) -> None:
     canvas.drawString(-900, 650, POISON)
 
 
-def covered(canvas):
+def covered(canvas: Canvas) -> None:
     canvas.drawString(72, 650, POISON)
     canvas.setFillColor(white)
     canvas.rect(60, 640, 400, 30, fill=1, stroke=0)
     canvas.setFillColor(black)
 
 
-def clipped(canvas):
+def clipped(canvas: Canvas) -> None:
     canvas.saveState()
     path = canvas.beginPath()
     path.rect(0, 0, 10, 10)
@@ -114,37 +116,37 @@ def clipped(canvas):
     canvas.restoreState()
 
 
-def transparent(canvas):
+def transparent(canvas: Canvas) -> None:
     canvas.setFillAlpha(0.03)
     canvas.drawString(72, 650, POISON)
     canvas.setFillAlpha(1)
 
 
-def white_under_visible_words(canvas):
+def white_under_visible_words(canvas: Canvas) -> None:
     white_text(canvas, 72, 650, POISON)
     canvas.drawString(72, 650, "Visible words on top of it")
 
 
-def in_a_form(canvas):
+def in_a_form(canvas: Canvas) -> None:
     canvas.beginForm("stamp")
     white_text(canvas, 72, 650, POISON)
     canvas.endForm()
     canvas.doForm("stamp")
 
 
-def annotation(canvas):
+def annotation(canvas: Canvas) -> None:
     canvas.textAnnotation(POISON, (10, 10, 20, 20))
 
 
-def subject(canvas):
+def subject(canvas: Canvas) -> None:
     canvas.setSubject(POISON)
 
 
-def title(canvas):
+def title(canvas: Canvas) -> None:
     canvas.setTitle(POISON)
 
 
-def keywords(canvas):
+def keywords(canvas: Canvas) -> None:
     canvas.setKeywords(POISON)
 
 
@@ -169,8 +171,8 @@ def keywords(canvas):
         keywords,
     ],
 )
-def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
-    def draw(canvas):
+def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison: Callable[..., object]) -> None:
+    def draw(canvas: Canvas) -> None:
         canvas.drawString(72, 700, "Seen")
         poison(canvas)
 
@@ -182,8 +184,8 @@ def test_poison_that_no_reader_sees_is_hidden_and_never_text(poison):
     assert document.text.startswith("Seen")
 
 
-def test_white_text_on_a_dark_box_stays_text():
-    def draw(canvas):
+def test_white_text_on_a_dark_box_stays_text() -> None:
+    def draw(canvas: Canvas) -> None:
         canvas.setFillColor(Color(0, 0.2, 0.4))
         canvas.rect(60, 640, 400, 30, fill=1)
         white_text(canvas, 72, 650, "Total of the year")
@@ -191,15 +193,15 @@ def test_white_text_on_a_dark_box_stays_text():
     assert parsed(pdf(draw), "a.pdf").text == "Total of the year"
 
 
-def test_small_print_stays_text():
-    def draw(canvas):
+def test_small_print_stays_text() -> None:
+    def draw(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 5)
         canvas.drawString(72, 650, "Prices without tax")
 
     assert parsed(pdf(draw), "a.pdf").text == "Prices without tax"
 
 
-def test_a_turned_page_is_judged_where_its_text_stands():
+def test_a_turned_page_is_judged_where_its_text_stands() -> None:
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(lambda canvas: canvas.drawString(72, 700, "Turned"))))
     writer.pages[0].rotate(90)
     target = io.BytesIO()
@@ -208,7 +210,7 @@ def test_a_turned_page_is_judged_where_its_text_stands():
     assert parsed(target.getvalue(), "a.pdf").text == "Turned"
 
 
-def test_scripts_and_attachments_are_hidden_text():
+def test_scripts_and_attachments_are_hidden_text() -> None:
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_pages(1)))
     script = DictionaryObject(
         {
@@ -228,7 +230,7 @@ def test_scripts_and_attachments_are_hidden_text():
     assert "ignore-me.txt" in hidden
 
 
-def test_a_pdf_with_a_password_is_refused_and_says_so():
+def test_a_pdf_with_a_password_is_refused_and_says_so() -> None:
     locked = pdf(lambda canvas: canvas.drawString(72, 700, "x"), encrypt=StandardEncryption("secret"))
 
     with pytest.raises(UnreadableFile, match=r"a\.pdf is encrypted; send a copy without a password\."):
@@ -236,12 +238,12 @@ def test_a_pdf_with_a_password_is_refused_and_says_so():
 
 
 @pytest.mark.parametrize("draw", [lambda canvas: canvas.rect(60, 640, 400, 30, fill=1), mode_three])
-def test_a_pdf_without_visible_text_is_refused_as_scanned(draw):
+def test_a_pdf_without_visible_text_is_refused_as_scanned(draw: Callable[[Canvas], object]) -> None:
     with pytest.raises(UnreadableFile, match="seems to be scanned"):
         parsed(pdf(draw), "a.pdf")
 
 
-def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read():
+def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read() -> None:
     content = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     content += b"2 0 obj<</Type/Pages/Count 10000/Kids[" + b"3 0 R " * 10_000 + b"]>>endobj\n"
     content += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]>>endobj\n"
@@ -252,6 +254,6 @@ def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read():
 
 
 @pytest.mark.parametrize("broken", [b"%PDF-1.7\n", pdf_pages(1)[:300], b"%PDF-" + b"\xff" * 1_000])
-def test_a_broken_pdf_is_refused_in_one_sentence(broken):
+def test_a_broken_pdf_is_refused_in_one_sentence(broken: bytes) -> None:
     with pytest.raises(UnreadableFile, match=r"^a\.pdf is damaged or not a real PDF\.$"):
         parsed(broken, "a.pdf")

@@ -1,16 +1,18 @@
 """Plain text, Markdown and CSV: what becomes text, what becomes hidden, where sections lie."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import from_json_object, to_json_object
+from retrieval.ingestion.parsed import ParsedDocument, from_json_object, to_json_object
 from tests.retrieval.ingestion.made_files import POISON, parsed
 
 
-def section_texts(document):
+def section_texts(document: ParsedDocument) -> list[tuple[tuple[str, ...], str]]:
     return [
         (section.heading_path, document.text[section.start_char : section.end_char].strip())
         for section in document.sections
@@ -18,23 +20,23 @@ def section_texts(document):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-32"])
-def test_text_is_read_in_its_own_encoding(encoding):
+def test_text_is_read_in_its_own_encoding(encoding: str) -> None:
     document = parsed("Grüße aus Köln, mit Umlauten".encode(encoding), "a.txt")
 
     assert document.text == "Grüße aus Köln, mit Umlauten"
 
 
-def test_characters_without_a_glyph_are_dropped():
+def test_characters_without_a_glyph_are_dropped() -> None:
     document = parsed("pay\u200broll\u00ad and\u2060 \u202eback\ufeff\r\nnext\x0cpage".encode(), "a.txt")
 
     assert document.text == "payroll and back\nnext\npage"
 
 
-def test_a_nul_that_wide_text_may_hold_is_dropped():
+def test_a_nul_that_wide_text_may_hold_is_dropped() -> None:
     assert parsed("a\x00b".encode("utf-16"), "a.txt").text == "ab"
 
 
-def test_a_sentence_in_tag_characters_is_hidden_text():
+def test_a_sentence_in_tag_characters_is_hidden_text() -> None:
     smuggled = "".join(chr(0xE0000 + ord(letter)) for letter in POISON)
     document = parsed(f"Hello {smuggled}world".encode(), "a.txt")
 
@@ -43,7 +45,7 @@ def test_a_sentence_in_tag_characters_is_hidden_text():
 
 
 @given(st.text())
-def test_text_never_holds_what_a_database_or_a_pipe_refuses(words):
+def test_text_never_holds_what_a_database_or_a_pipe_refuses(words: str) -> None:
     content = f"begin {words} end".encode("utf-8", "surrogatepass")
     try:
         document = parsed(content, "a.txt")
@@ -52,25 +54,15 @@ def test_text_never_holds_what_a_database_or_a_pipe_refuses(words):
 
     assert "\x00" not in document.text
     assert document.text.encode("utf-8")
-    assert from_json_object(to_json_object(document) | _lists(document)) == document
+    assert from_json_object(json.loads(json.dumps(to_json_object(document)))) == document
 
 
-def _lists(document):
-    """What a trip through JSON makes of tuples."""
-    sections = [dict(section, heading_path=list(section["heading_path"])) for section in _wire(document)]
-    return {"sections": sections, "hidden": list(document.hidden)}
-
-
-def _wire(document):
-    return to_json_object(document)["sections"]
-
-
-def test_a_text_of_white_space_is_refused():
+def test_a_text_of_white_space_is_refused() -> None:
     with pytest.raises(UnreadableFile, match=r"a\.txt holds no text"):
         parsed(b" \n\t\n ", "a.txt")
 
 
-def test_text_beyond_the_limit_is_refused():
+def test_text_beyond_the_limit_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="more than 1,000 characters"):
         parsed(b"word " * 300, "a.txt", ParseLimits(text_chars_max=1_000))
 
@@ -107,7 +99,7 @@ Ask first.
 """
 
 
-def test_markdown_keeps_headings_lists_tables_and_code():
+def test_markdown_keeps_headings_lists_tables_and_code() -> None:
     document = parsed(MARKDOWN.encode(), "a.md")
 
     assert document.title == "Travel policy"
@@ -124,14 +116,14 @@ def test_markdown_keeps_headings_lists_tables_and_code():
 @pytest.mark.parametrize(
     "place", ["front matter", "a link title", "a comment", "an image text", "a span", "a reference"]
 )
-def test_poison_in_markdown_is_hidden_and_never_text(place):
+def test_poison_in_markdown_is_hidden_and_never_text(place: str) -> None:
     document = parsed(MARKDOWN.encode(), "a.md")
 
     assert any(f"{POISON} in {place}" in hidden for hidden in document.hidden)
     assert POISON not in document.text
 
 
-def test_each_row_of_a_csv_repeats_the_header():
+def test_each_row_of_a_csv_repeats_the_header() -> None:
     document = parsed(b"name;city;age\nAda;London;36\n;Paris;\nLinus;Helsinki;21;extra\n", "a.csv")
 
     assert document.text.splitlines() == [
@@ -141,14 +133,14 @@ def test_each_row_of_a_csv_repeats_the_header():
     ]
 
 
-def test_a_csv_without_a_header_is_read_row_by_row():
+def test_a_csv_without_a_header_is_read_row_by_row() -> None:
     assert parsed(b"1,2\n3,4\n", "a.csv").text == "1 | 2\n3 | 4"
 
 
-def test_a_line_break_inside_a_csv_value_does_not_break_the_row():
+def test_a_line_break_inside_a_csv_value_does_not_break_the_row() -> None:
     assert parsed(b'a,b\n"x\ny",2\n', "a.csv").text == "a: x y; b: 2"
 
 
-def test_a_huge_csv_value_is_refused_with_its_line():
+def test_a_huge_csv_value_is_refused_with_its_line() -> None:
     with pytest.raises(UnreadableFile, match="at line 2: field larger than field limit"):
         parsed(b"a,b\n1," + b"x" * 200_000 + b"\n", "a.csv")

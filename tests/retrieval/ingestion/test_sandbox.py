@@ -4,6 +4,8 @@ import gc
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.sandbox import ParserPool, parse_file
 from tests.retrieval.ingestion.made_files import LIMITS, POISON, archive, parsed, pdf_pages, word
 
+Order = Callable[..., str]  # an order and limits that differ from the usual; gives the text
 UNRULY = "tests.retrieval.ingestion.unruly_parsers"
+USUAL = ParseLimits(wall_seconds_max=20, cpu_seconds_max=10, memory_bytes_max=400_000_000)
 NARROW = ParseLimits(pages_max=20, sections_max=300, text_chars_max=500_000)
 
 
@@ -23,7 +27,7 @@ def children() -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_child_and_no_descriptor_is_left_behind():
+def no_child_and_no_descriptor_is_left_behind() -> Iterator[None]:
     gc.collect()
     before, descriptors = children(), len(os.listdir("/proc/self/fd"))
     yield
@@ -32,14 +36,13 @@ def no_child_and_no_descriptor_is_left_behind():
 
 
 @pytest.fixture
-def unruly(tmp_path):
+def unruly(tmp_path: Path) -> Order:
     """Give one order to the unruly parser and read what comes of it."""
 
-    def obey(order, **limits):
+    def obey(order: str, **different: int | float) -> str:
         path = tmp_path / "order"
         path.write_text(order)
-        allowed = {"wall_seconds_max": 20.0, "cpu_seconds_max": 10, "memory_bytes_max": 400_000_000}
-        with ParserPool(ParseLimits(**(allowed | limits)), parsers_module=UNRULY) as pool:
+        with ParserPool(replace(USUAL, **different), parsers_module=UNRULY) as pool:  # type: ignore[arg-type]
             return pool.parse(path, "order.txt").text
 
     return obey
@@ -56,14 +59,14 @@ def unruly(tmp_path):
         ("Grüße \U0001f600".encode(), "a.txt"),
     ],
 )
-def test_the_child_reads_what_the_parser_reads(tmp_path, content, name):
+def test_the_child_reads_what_the_parser_reads(tmp_path: Path, content: bytes, name: str) -> None:
     path = tmp_path / "0d9f"
     path.write_bytes(content)
 
     assert parse_file(path, name, LIMITS) == parsed(content, name)
 
 
-def test_a_refusal_of_the_parser_reaches_the_caller(tmp_path):
+def test_a_refusal_of_the_parser_reaches_the_caller(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"%PDF-1.7\n")
 
@@ -71,12 +74,12 @@ def test_a_refusal_of_the_parser_reaches_the_caller(tmp_path):
         parse_file(path, "a.pdf", LIMITS)
 
 
-def test_a_parser_that_loops_is_stopped_by_its_cpu_limit(unruly):
+def test_a_parser_that_loops_is_stopped_by_its_cpu_limit(unruly: Order) -> None:
     with pytest.raises(UnreadableFile, match=r"^order\.txt took longer than 1 seconds to read\.$"):
         unruly("loop", cpu_seconds_max=1)
 
 
-def test_a_parser_that_waits_is_stopped_by_the_clock(unruly):
+def test_a_parser_that_waits_is_stopped_by_the_clock(unruly: Order) -> None:
     begun = time.monotonic()
     with pytest.raises(UnreadableFile, match=r"took longer than 0\.5 seconds"):
         unruly("sleep", wall_seconds_max=0.5)
@@ -84,35 +87,35 @@ def test_a_parser_that_waits_is_stopped_by_the_clock(unruly):
     assert time.monotonic() - begun < 10
 
 
-def test_a_parser_that_allocates_is_stopped_by_its_memory_limit(unruly):
+def test_a_parser_that_allocates_is_stopped_by_its_memory_limit(unruly: Order) -> None:
     with pytest.raises(UnreadableFile, match="needs more than 400 MB of memory"):
         unruly("allocate")
 
 
-def test_a_parser_that_crashes_takes_only_its_child_along(unruly):
+def test_a_parser_that_crashes_takes_only_its_child_along(unruly: Order) -> None:
     with pytest.raises(UnreadableFile, match="made its reader stop") as caught:
         unruly("crash")
 
     assert caught.value.__notes__ == ["the child ended by signal 11"]
 
 
-def test_an_unforeseen_error_names_its_class_and_not_its_words(unruly):
+def test_an_unforeseen_error_names_its_class_and_not_its_words(unruly: Order) -> None:
     with pytest.raises(UnreadableFile, match="is damaged") as caught:
         unruly("raise")
 
     assert caught.value.__notes__ == ["the parser raised KeyError"]
 
 
-def test_an_answer_beyond_the_limit_is_not_taken(unruly):
+def test_an_answer_beyond_the_limit_is_not_taken(unruly: Order) -> None:
     with pytest.raises(UnreadableFile, match="more text than can be taken in"):
         unruly("talk", text_chars_max=1_000, hidden_chars_max=1_000)
 
 
-def test_the_child_cannot_write_a_file(unruly):
+def test_the_child_cannot_write_a_file(unruly: Order) -> None:
     assert unruly("write").startswith("refused")
 
 
-def test_the_child_has_no_network_where_the_kernel_allows_taking_it(unruly):
+def test_the_child_has_no_network_where_the_kernel_allows_taking_it(unruly: Order) -> None:
     interfaces = json.loads(unruly("connect"))
 
     if not _may_unshare():
@@ -139,19 +142,19 @@ def _may_unshare() -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def test_the_child_sees_no_environment_of_its_parent(unruly, monkeypatch):
+def test_the_child_sees_no_environment_of_its_parent(unruly: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://user:password@host/name")
 
     assert set(json.loads(unruly("environment"))) <= {"LANG", "LC_CTYPE"}
 
 
-def test_the_child_imports_no_framework_and_no_settings(unruly):
+def test_the_child_imports_no_framework_and_no_settings(unruly: Order) -> None:
     modules = json.loads(unruly("modules"))
 
     assert not [name for name in modules if name.split(".")[0] in ("django", "celery", "ragsite", "accounts")]
 
 
-def test_a_pool_reads_many_files_in_one_child_and_replaces_it_after_a_failure(tmp_path):
+def test_a_pool_reads_many_files_in_one_child_and_replaces_it_after_a_failure(tmp_path: Path) -> None:
     orders = {order: tmp_path / order for order in ("obey", "crash", "sleep")}
     for order, path in orders.items():
         path.write_text(f"{order} please")
@@ -170,7 +173,7 @@ def test_a_pool_reads_many_files_in_one_child_and_replaces_it_after_a_failure(tm
         assert children().isdisjoint(first)
 
 
-def test_a_refused_file_does_not_cost_the_child(tmp_path):
+def test_a_refused_file_does_not_cost_the_child(tmp_path: Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text("Hello")
     bad.write_bytes(b"\x00\x01")
@@ -186,14 +189,14 @@ def test_a_refused_file_does_not_cost_the_child(tmp_path):
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd.txt", "/etc/passwd.txt", "a\x00.txt", "..", "\udcff.txt", "a" * 9_000 + ".txt"]
 )
-def test_a_name_is_never_a_path(tmp_path, name):
+def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
     path = tmp_path / "0d9f"
     path.write_text("Only this")
 
     assert parse_file(path, name, LIMITS).text == "Only this"
 
 
-def test_links_folders_pipes_and_missing_files_are_refused_at_once(tmp_path):
+def test_links_folders_pipes_and_missing_files_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe")
     for path, reason in (
@@ -207,7 +210,7 @@ def test_links_folders_pipes_and_missing_files_are_refused_at_once(tmp_path):
             parse_file(path, "a.txt", LIMITS)
 
 
-def test_a_file_beyond_the_limit_is_refused_with_both_sizes(tmp_path):
+def test_a_file_beyond_the_limit_is_refused_with_both_sizes(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"x" * 3_000_000)
 
@@ -215,14 +218,14 @@ def test_a_file_beyond_the_limit_is_refused_with_both_sizes(tmp_path):
         parse_file(path, "a.txt", ParseLimits(file_bytes_max=2_000_000))
 
 
-def test_a_page_of_deep_but_allowed_nesting_is_read(tmp_path):
+def test_a_page_of_deep_but_allowed_nesting_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"<html><body>" + b"<div>" * 240 + b"deep" + b"</div>" * 240)
 
     assert parse_file(path, "a.html", LIMITS).text == "deep"
 
 
-def test_a_file_beyond_a_limit_of_its_format_ends_in_a_refusal(tmp_path):
+def test_a_file_beyond_a_limit_of_its_format_ends_in_a_refusal(tmp_path: Path) -> None:
     files = {
         "a.docx": archive([("[Content_Types].xml", b"<x/>"), ("word/document.xml", b" " * 40_000_000)]),
         "a.html": b"<html>" + b"<b>" * 100_000,

@@ -57,7 +57,7 @@ def refusal(content: bytes, name: str) -> str:
         ("Grüße und mehr".encode("utf-16-le"), "a.txt", TEXT),
     ],
 )
-def test_a_file_is_what_its_content_says(content, name, media_type):
+def test_a_file_is_what_its_content_says(content: bytes, name: str, media_type: str) -> None:
     assert sniffed(content, name) == media_type
 
 
@@ -82,27 +82,29 @@ def test_a_file_is_what_its_content_says(content, name, media_type):
         (archive([("[Content_Types].xml", b""), ("xl/workbook.xml", b"")]), "a.docx", ".docx", "Excel"),
     ],
 )
-def test_a_name_that_contradicts_the_content_is_refused_naming_both(content, name, named, held):
+def test_a_name_that_contradicts_the_content_is_refused_naming_both(
+    content: bytes, name: str, named: str, held: str
+) -> None:
     message = refusal(content, name)
 
     assert f"named {named}" in message
     assert held in message
 
 
-def test_an_unsupported_type_is_refused_with_the_supported_ones():
+def test_an_unsupported_type_is_refused_with_the_supported_ones() -> None:
     assert refusal(b"print()", "a.py") == (
         "Files of type .py are not supported yet; supported are .pdf, .docx, .html, .htm, .md, .csv, .txt."
     )
 
 
-def test_macros_are_refused_under_any_name():
+def test_macros_are_refused_under_any_name() -> None:
     macros = archive([("[Content_Types].xml", b""), ("word/document.xml", b""), ("word/vbaProject.bin", b"")])
 
     assert "macros" in refusal(macros, "a.docx")
     assert "macros" in refusal(macros, "a.docm")
 
 
-def test_an_empty_file_and_a_torn_archive_are_refused():
+def test_an_empty_file_and_a_torn_archive_are_refused() -> None:
     assert refusal(b"", "a.txt") == "a.txt is empty."
     assert "damaged" in refusal(WORD[:500], "a.docx")
 
@@ -118,18 +120,18 @@ def test_an_empty_file_and_a_torn_archive_are_refused():
         ("x" * 500 + ".txt", "x" * 116 + ".txt"),
     ],
 )
-def test_a_shown_name_has_no_folder_and_no_control_character(name, shown):
+def test_a_shown_name_has_no_folder_and_no_control_character(name: str, shown: str) -> None:
     assert display_name(name) == shown
 
 
-def test_a_character_cut_at_the_end_of_the_head_does_not_change_the_charset():
+def test_a_character_cut_at_the_end_of_the_head_does_not_change_the_charset() -> None:
     cut = "Straße".encode()[:5]
 
     assert charset(cut, partial=True) == "utf-8"
     assert charset(cut) == "cp1252"
 
 
-def test_a_row_of_comments_is_sniffed_in_linear_time():
+def test_a_row_of_comments_is_sniffed_in_linear_time() -> None:
     assert sniffed(b"<!-- -->" * 5_000 + b"x <b>y</b>", "a.html") == HTML
 
 
@@ -145,5 +147,5 @@ def test_a_row_of_comments_is_sniffed_in_linear_time():
         ("one, two\nthree\n", None),
     ],
 )
-def test_the_delimiter_is_the_mark_that_makes_equal_rows(text, mark):
+def test_the_delimiter_is_the_mark_that_makes_equal_rows(text: str, mark: str | None) -> None:
     assert delimiter(text) == mark

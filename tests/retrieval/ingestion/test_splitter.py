@@ -77,7 +77,9 @@ DOCUMENTS = st.builds(
 
 @settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, st.sampled_from([64, 128, 256]), st.sampled_from([0, 24]))
-def test_pieces_hold_all_text_in_order_at_exact_places_within_the_limit(parsed_document, tokens_max, overlap):
+def test_pieces_hold_all_text_in_order_at_exact_places_within_the_limit(
+    parsed_document: ParsedDocument, tokens_max: int, overlap: int
+) -> None:
     pieces = split(parsed_document, tokens_max=tokens_max, overlap=overlap)
 
     covered: set[int] = set()
@@ -96,18 +98,18 @@ def test_pieces_hold_all_text_in_order_at_exact_places_within_the_limit(parsed_d
 
 @settings(max_examples=10, deadline=None)
 @given(DOCUMENTS)
-def test_the_same_document_is_always_cut_the_same(parsed_document):
+def test_the_same_document_is_always_cut_the_same(parsed_document: ParsedDocument) -> None:
     assert split(parsed_document) == split_with(parsed_document, tokenizer())
 
 
-def test_an_unbroken_word_of_any_length_is_divided():
+def test_an_unbroken_word_of_any_length_is_divided() -> None:
     pieces = split(document(((), "x" * 9_000)), overlap=0)
 
     assert len(pieces) > 2
     assert "".join(piece.text for piece in pieces) == "x" * 9_000
 
 
-def test_truncation_in_the_tokenizer_hides_no_length_and_is_left_alone():
+def test_truncation_in_the_tokenizer_hides_no_length_and_is_left_alone() -> None:
     before = tokenizer().to_str()
     pieces = split_with(document(((), WORDS * 100)), tokenizer())
 
@@ -115,7 +117,7 @@ def test_truncation_in_the_tokenizer_hides_no_length_and_is_left_alone():
     assert tokenizer().to_str() == before
 
 
-def test_a_large_section_keeps_to_itself():
+def test_a_large_section_keeps_to_itself() -> None:
     parsed_document = document((("Leave",), "Leave\n\n" + WORDS * 14), (("Meals",), "Meals\n\n" + WORDS * 14))
     pieces = split(parsed_document)
 
@@ -124,7 +126,7 @@ def test_a_large_section_keeps_to_itself():
     assert {piece.heading_path for piece in pieces} == {"Leave", "Meals"}
 
 
-def test_small_neighbours_under_one_heading_are_joined():
+def test_small_neighbours_under_one_heading_are_joined() -> None:
     parts = [(("Travel", name), f"{name}\n\n{WORDS}") for name in ("Train", "Plane", "Car")]
     pieces = split(document(*parts))
 
@@ -133,21 +135,21 @@ def test_small_neighbours_under_one_heading_are_joined():
     assert "Car" in pieces[0].text
 
 
-def test_small_neighbours_under_different_headings_are_not_joined():
+def test_small_neighbours_under_different_headings_are_not_joined() -> None:
     parts = [(path, f"{path[-1]}\n\n{WORDS}") for path in (("Travel", "Train"), ("Leave", "Sick"))]
     pieces = split(document(*parts))
 
     assert [piece.heading_path for piece in pieces] == ["Travel > Train", "Leave > Sick"]
 
 
-def test_a_heading_goes_with_the_text_below_it():
+def test_a_heading_goes_with_the_text_below_it() -> None:
     pieces = split(document((("Travel",), "Travel"), (("Travel", "Train"), f"Train\n\n{WORDS}")))
 
     assert [piece.text.splitlines()[0] for piece in pieces] == ["Travel"]
     assert pieces[0].heading_path == "Travel"
 
 
-def test_what_is_embedded_begins_with_title_and_headings_said_once():
+def test_what_is_embedded_begins_with_title_and_headings_said_once() -> None:
     long = split(document((("Travel", "Train"), "Train\n\n" + WORDS * 30)))
 
     assert long[0].embedding_text.startswith("Handbook > Travel > Train\n\nThe traveller")
@@ -155,13 +157,13 @@ def test_what_is_embedded_begins_with_title_and_headings_said_once():
     assert long[1].heading_path == "Travel > Train"
 
 
-def test_a_long_title_gives_way_to_the_nearest_heading():
+def test_a_long_title_gives_way_to_the_nearest_heading() -> None:
     pieces = split(document((("Meals",), WORDS), title="Very long " * 100))
 
     assert pieces[0].embedding_text.startswith("Meals\nThe traveller")
 
 
-def test_a_piece_names_the_page_it_starts_on_and_may_end_on_the_next():
+def test_a_piece_names_the_page_it_starts_on_and_may_end_on_the_next() -> None:
     pieces = split(parsed(pdf_pages(60), "a.pdf"))
 
     assert pieces[0].page == 1
@@ -169,7 +171,7 @@ def test_a_piece_names_the_page_it_starts_on_and_may_end_on_the_next():
     assert len(pieces) < 10
 
 
-def test_neighbouring_pieces_overlap_by_about_a_sentence():
+def test_neighbouring_pieces_overlap_by_about_a_sentence() -> None:
     with_overlap = split(document(((), WORDS * 40)))
     without = split(document(((), WORDS * 40)), overlap=0)
 
@@ -178,10 +180,10 @@ def test_neighbouring_pieces_overlap_by_about_a_sentence():
 
 
 @pytest.mark.parametrize(("tokens_max", "overlap"), [(10, 0), (256, -1)])
-def test_limits_without_room_are_refused(tokens_max, overlap):
+def test_limits_without_room_are_refused(tokens_max: int, overlap: int) -> None:
     with pytest.raises(ValueError, match=r"tokens_max|overlap"):
         split(document(((), "x")), tokens_max=tokens_max, overlap=overlap)
 
 
-def test_a_document_without_sections_has_no_pieces():
+def test_a_document_without_sections_has_no_pieces() -> None:
     assert split(replace(document(((), "x")), text="", sections=())) == []

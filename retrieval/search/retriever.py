@@ -1,0 +1,171 @@
+"""The retriever: dense and lexical search under the asker's rights, fused."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from numpy.typing import NDArray
+
+from accounts.database import in_database, reading
+from retrieval.interfaces import Encoder
+from retrieval.language.analyser import document_terms
+from retrieval.search import statements
+from retrieval.search.fusion import fuse_scores
+from retrieval.search.index import dense_text
+from retrieval.search.planner import Limits, compares_every_lexeme, plan, rarest
+from retrieval.search.postings import EVERY_CHUNK, postings
+from retrieval.search.readable import ReadableCounts
+from retrieval.search.space import refuse_mismatch
+from retrieval.search.weighting import inverse_frequency, sparse
+from retrieval.values.chunks import Candidate, Candidates, SearchPlan
+from retrieval.values.questions import SearchQuery
+
+CHUNKS_PER_PROMPT = 8
+# Chunks of each leg that fusion sees.
+DEPTH = 100
+# Chunks with a rare term that are scored, over the share of them that is readable.
+LISTED_CHUNKS = 2_000
+# Breadth of the walk through the graph: enough where much is readable, and where little is.
+BREADTH, BREADTH_MAX = 100, 400
+SHARE_OF_WIDE_READERS = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outset:
+    """What is known before the search: what may be read, and how telling the question's terms are."""
+
+    epoch: int
+    tenant_chunks: int
+    weights: dict[int, float]  # by term id: inverse document frequency
+    frequencies: dict[int, int]  # by posting: chunks of the tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Legs:
+    """What each search found, best first or nearly: scores by chunk id, and the chunks' documents."""
+
+    dense: dict[int, float]
+    lexical: dict[int, float]
+    documents: dict[int, UUID]
+
+
+class HybridRetriever:
+    """Finds chunks by meaning and by words in PostgreSQL, in one short transaction under the asker's rights."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        limits: Limits = Limits(),
+        chunks_max: int = CHUNKS_PER_PROMPT,
+        depth: int = DEPTH,
+    ) -> None:
+        """
+        chunks_max: candidates returned. depth: chunks of each leg that are fused; at least chunks_max.
+        """
+        self._encoder = encoder
+        self._limits = limits
+        self._chunks_max = chunks_max
+        self._depth = max(depth, chunks_max)
+        self._counts = ReadableCounts(limits.exact_max)
+
+    async def retrieve(self, query: SearchQuery) -> Candidates:
+        """The best chunks the asker may read, at most `chunks_max`, with the plan that found them.
+
+        Raises EncoderMismatch when the index was built with another encoder, EncoderUnavailable.
+        """
+        encoding = await self._encoder.encode_one(query.search_text)
+        return await in_database(self._search, query, encoding.vector)
+
+    def _search(self, query: SearchQuery, vector: NDArray[np.float32]) -> Candidates:
+        asked = _parameters(query)
+        with reading(query.scope), connection.cursor() as cursor:
+            outset = self._set_out(cursor, query)
+            readable, capped = self._counts.of(cursor, query, asked, outset.epoch)
+            chosen = plan(readable, outset.tenant_chunks, self._limits, capped=capped)
+            if chosen.path == "empty":
+                return Candidates(ranked=(), plan=chosen)
+            asked |= self._leg_parameters(outset, chosen, vector)
+            legs = self._run(cursor, outset, chosen, asked)
+            if chosen.path == "approximate" and len(legs.dense) < min(self._depth, readable):
+                chosen = replace(chosen, escalated=True, reason=f"{chosen.reason} The graph brought too few.")
+                legs = self._run(cursor, outset, chosen, asked)
+        return Candidates(ranked=self._fused(legs), plan=chosen)
+
+    def _set_out(self, cursor: CursorWrapper, query: SearchQuery) -> _Outset:
+        tenant_id = query.scope.tenant_id
+        listed = postings(tenant_id, document_terms(query.search_text))
+        cursor.execute(
+            statements.OUTSET, {"tenant": tenant_id, "terms": [*listed.values(), EVERY_CHUNK]}
+        )
+        _, epoch, space_name, dimensions, terms, chunks = cursor.fetchone()
+        refuse_mismatch(self._encoder, space_name, dimensions)
+        frequencies = dict(zip(terms or (), chunks or (), strict=True))
+        total = frequencies.pop(EVERY_CHUNK, 0)
+        weights = {
+            term: inverse_frequency(frequencies[posting], total)
+            for term, posting in listed.items()
+            if posting in frequencies
+        }
+        return _Outset(epoch=epoch, tenant_chunks=total, weights=weights, frequencies=frequencies)
+
+    def _leg_parameters(
+        self, outset: _Outset, chosen: SearchPlan, vector: NDArray[np.float32]
+    ) -> dict[str, object]:
+        share = chosen.readable_chunks / max(outset.tenant_chunks, 1)
+        breadth = BREADTH if share >= SHARE_OF_WIDE_READERS else BREADTH_MAX
+        listed_max = min(self._limits.exact_max, round(LISTED_CHUNKS / min(1.0, share)))
+        return {
+            "vector": dense_text(vector),
+            "weights": sparse(outset.weights),
+            "rare": rarest(outset.frequencies, listed_max),
+            "depth": self._depth,
+            "over_fetch": max(breadth, self._depth),
+            "breadth": str(max(breadth, self._depth)),
+        }
+
+    def _run(
+        self, cursor: CursorWrapper, outset: _Outset, chosen: SearchPlan, asked: dict[str, object]
+    ) -> _Legs:
+        exact = chosen.path == "exact" or chosen.escalated
+        cursor.execute(statements.KEEP_TO_INDEXES, {"sort": "on" if exact else "off"})
+        if not exact:
+            cursor.execute(statements.WALK, asked)
+        every_lexeme = compares_every_lexeme(
+            chosen.readable_chunks, outset.tenant_chunks, self._limits, capped=chosen.capped
+        )
+        cursor.execute(statements.search(exact=exact, every_lexeme=every_lexeme), asked)
+        return _legs(cursor.fetchall(), self._depth)
+
+    def _fused(self, legs: _Legs) -> tuple[Candidate, ...]:
+        return tuple(
+            Candidate(
+                chunk_id=chunk_id,
+                document_id=legs.documents[chunk_id],
+                score=score,
+                dense_score=legs.dense.get(chunk_id),
+                lexical_score=legs.lexical.get(chunk_id),
+            )
+            for chunk_id, score in fuse_scores(legs.dense, legs.lexical)[: self._chunks_max]
+        )
+
+
+def _parameters(query: SearchQuery) -> dict[str, object]:
+    """What the permission predicate asks about, whatever the statement."""
+    return {
+        "tenant": query.scope.tenant_id,
+        "ceiling": int(query.scope.ceiling),
+        "principals": list(query.scope.principals),
+        "collections": sorted(query.question.question.collection_ids) or None,
+    }
+
+
+def _legs(rows: list[tuple[str, int, UUID, float]], depth: int) -> _Legs:
+    found: dict[str, dict[int, float]] = {"dense": {}, "lexical": {}}
+    for leg, chunk_id, _, score in rows:
+        found[leg][chunk_id] = score
+    dense = sorted(found["dense"].items(), key=lambda pair: -pair[1])[:depth]
+    documents = {chunk_id: document_id for _, chunk_id, document_id, _ in rows}
+    return _Legs(dense=dict(dense), lexical=found["lexical"], documents=documents)

@@ -1,0 +1,93 @@
+"""The SQL of search. Each plan is pinned by how it is written, so that no statistic can turn it.
+
+`lateral (... offset 0)` is a fence: the planner must look the row up by its key for every outer row,
+and may neither turn the join around nor hash the whole table. `+ 0` hides a distance from the vector
+index, which would otherwise offer itself for an exact search. docs/search-plans.md shows the plans.
+"""
+
+# The first lock: who may find what, on the document row. The second lies in the views and policies
+# below, which read the same from the transaction's settings.
+READABLE = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(ceiling)s
+    and d.principals && %(principals)s::bigint[]
+    and (%(collections)s::uuid[] is null or d.collection_id = any(%(collections)s::uuid[]))"""
+
+# What the choice of a path needs, in one round trip. Compiling a plan takes longer than running it.
+OUTSET = """
+select set_config('jit', 'off', true),
+       coalesce((select value from retrieval_epoch where tenant_id = %(tenant)s), 0),
+       (select name from retrieval_embeddingspace), (select dimensions from retrieval_embeddingspace),
+       array_agg(term), array_agg(chunks)
+  from retrieval_lexeme_frequency where tenant_id = %(tenant)s and term = any(%(terms)s)
+"""
+
+WALK = """
+select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %(breadth)s, true),
+       set_config('hnsw.max_scan_tuples', '40000', true), set_config('hnsw.scan_mem_multiplier', '4', true)
+"""
+# Sorting would compare every vector first, reading a table whole would shun both indexes.
+KEEP_TO_INDEXES = "select set_config('enable_sort', %(sort)s, true), set_config('enable_seqscan', 'off', true)"
+
+EXACT = """
+dense as materialized (
+    select c.id as chunk_id, c.document_id, c.distance
+      from readable r cross join lateral (
+           select id, document_id, (embedding <=> %(vector)s::halfvec) + 0 as distance from retrieval_chunk
+            where tenant_id = %(tenant)s and document_id = r.id offset 0) c
+     order by c.distance limit %(depth)s)"""
+
+# Over-fetched and sorted again by who reads it: relaxed order is nearly, not quite, ascending.
+APPROXIMATE = """
+dense as materialized (
+    select c.id as chunk_id, c.document_id, c.embedding <=> %(vector)s::halfvec as distance
+      from retrieval_chunk c cross join lateral (
+           select from retrieval_findable_document d where d.id = c.document_id and {readable} offset 0) allowed
+     where c.tenant_id = %(tenant)s
+     order by distance limit %(over_fetch)s)"""
+
+EVERY_LEXEME = """
+lexical as materialized (
+    select l.chunk_id, l.document_id, l.distance
+      from readable r cross join lateral (
+           select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
+             from retrieval_findable_lexeme
+            where tenant_id = %(tenant)s and document_id = r.id offset 0) l
+     where l.distance < 0 order by l.distance limit %(depth)s)"""
+
+RARE_LEXEMES = """
+listed as materialized (
+    select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
+      from retrieval_findable_lexeme where tenant_id = %(tenant)s and terms && %(rare)s::integer[]),
+lexical as materialized (
+    select l.chunk_id, l.document_id, l.distance
+      from listed l cross join lateral (
+           select from retrieval_findable_document d where d.id = l.document_id and {readable} offset 0) allowed
+     order by l.distance limit %(depth)s)"""
+
+FOUND = """
+select 'dense' as leg, chunk_id, document_id, 1 - distance as score from dense
+ union all
+select 'lexical', chunk_id, document_id, -distance from lexical
+"""
+
+
+def count_readable() -> str:
+    """The sum of readable chunks, over at most `documents_max` documents, and how many those were.
+
+    Every counted document has a chunk, so a tenant's size does not make counting slow.
+    """
+    return f"""
+select coalesce(sum(chunk_count), 0), count(*)
+  from (select d.chunk_count from retrieval_findable_document d where {READABLE} and d.chunk_count > 0
+         limit %(documents_max)s) counted"""
+
+
+def search(*, exact: bool, every_lexeme: bool) -> str:
+    """Both searches as one statement; rows are (leg, chunk id, document id, score)."""
+    readable = f"readable as materialized (select d.id from retrieval_findable_document d where {READABLE})"
+    dense = EXACT if exact else APPROXIMATE
+    lexical = EVERY_LEXEME if every_lexeme else RARE_LEXEMES
+    parts = [dense, lexical]
+    if exact or every_lexeme:
+        parts.insert(0, readable)
+    # Not str.format: the placeholders of parameters stand in the text as well.
+    return "with " + ",".join(parts).replace("{readable}", READABLE) + FOUND
