@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
+os.environ.setdefault("RAGSITE_LOG_LEVEL", "warning")
 
 import django
 

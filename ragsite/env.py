@@ -27,6 +27,7 @@ class Environment(BaseSettings):
     application_role: str = ""
 
     debug: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     demonstration: bool = True  # load the demonstration tenants on the first start
     secure_cookies: bool = False  # on behind TLS; the embedded set-up serves plain loopback
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"

@@ -2,6 +2,7 @@
 
 import django_stubs_ext
 
+from ragsite import logs
 from ragsite.env import ROOT, database, environment, home, redis_url, secrets
 from ragsite.example_questions import example_questions
 
@@ -9,6 +10,7 @@ from ragsite.example_questions import example_questions
 django_stubs_ext.monkeypatch()
 
 env = environment()
+logs.configure(env.log_level)
 
 SECRET_KEY = secrets()["secret_key"]
 DEBUG = env.debug

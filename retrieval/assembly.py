@@ -125,12 +125,12 @@ def ingestion_components() -> "IngestionComponents":
     from retrieval.ingestion.limits import ParseLimits
     from retrieval.ingestion.pipeline import IngestionComponents
     from retrieval.ingestion.sandbox import parse_file
-    from retrieval.ingestion.splitter import split
+    from retrieval.ingestion.splitter import Splitter
     from retrieval.search.space import check_recorded_space
 
     return IngestionComponents(
         parse=parse_file,
-        split=partial(split, tokenizer=tokenizer()),
+        split=Splitter(tokenizer()).split,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         encoder=encoder(),
         index=chunk_index(),

@@ -62,10 +62,8 @@ def create_person(tenant: Tenant, person: dict[str, str]) -> Login:
     role = Role(person["role"])
     opens_admin = any(may(role, right) for right in Right if right not in (Right.ASK,))
     user = User.objects.create_user(person["email"], password, name=person["name"], is_staff=opens_admin)
-    ceiling = (
-        Sensitivity.RESTRICTED if role in (Role.OWNER, Role.COMPLIANCE_OFFICER) else Sensitivity.CONFIDENTIAL
-    )
-    Membership.objects.create(tenant=tenant, user=user, role=role, ceiling=ceiling)
+    # No ceiling here, so that what a person sees follows from grants alone.
+    Membership.objects.create(tenant=tenant, user=user, role=role, ceiling=Sensitivity.RESTRICTED)
     return Login(tenant=tenant.slug, role=role.value, email=user.email, password=password)
 
 

@@ -39,7 +39,7 @@ class PiiRules:
         return frozenset(t for t in ENTITY_TYPES if self.action_for(t) != "allow")
 
     def to_json(self) -> dict[str, str]:
-        return {"default": self.default, **dict(sorted(self.actions.items()))}
+        return {"default": self.default, **self.actions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

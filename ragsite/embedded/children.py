@@ -5,6 +5,8 @@
 import contextlib
 import ctypes
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +49,17 @@ class Child:
             return []
         return self.log.read_text(errors="replace").splitlines()[-lines_max:]
 
+    def last_words(self) -> str:
+        """Why it ended, as far as its log and the log's disk tell, in one line."""
+        lines = self.last_lines(30)
+        if any("No space left on device" in line for line in lines) or self._has_no_room():
+            return "the disk is full; make room and run 'make up' again."
+        complaints = [line for line in lines if re.search("error|fatal|could not", line, re.IGNORECASE)]
+        return " ".join((complaints or lines or ["no reason given"])[-1].split())
+
+    def _has_no_room(self) -> bool:
+        return self.log is not None and shutil.disk_usage(self.log.parent).free == 0
+
 
 @dataclass(slots=True, kw_only=True)
 class Children:
@@ -77,7 +90,7 @@ class Children:
                 cwd=folder or Path("/"),
                 env={**os.environ, **self.environment, MARK: str(self.home)},
                 # A group of its own: Ctrl-C in the terminal reaches us alone, and we end the rest in order.
-                start_new_session=True,
+                start_new_session=False,
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
@@ -131,9 +144,7 @@ def wait_for(condition: Callable[[], bool], child: Child, *, pause: Pause, secon
     until = time.monotonic() + seconds_max
     while not condition():
         if not child.alive:
-            raise CannotStart(
-                f"{child.name} ended while starting: {'; '.join(child.last_lines(3)) or 'no reason given'}"
-            )
+            raise CannotStart(f"{child.name} ended while starting: {child.last_words()}")
         if time.monotonic() > until:
             raise CannotStart(
                 f"{child.name} did not come up within {seconds_max:.0f} seconds; its log is {child.log}."

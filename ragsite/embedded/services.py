@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from ragsite.embedded.account import Account, service_account
 from ragsite.embedded.children import Children, Pause, sweep
-from ragsite.embedded.folders import ensure_places, ensure_space
+from ragsite.embedded.folders import cannot_write, ensure_places, ensure_space
 from ragsite.embedded.paths import Places
 from ragsite.embedded.postgres import Postgres
 from ragsite.embedded.redis import Redis
@@ -31,7 +31,10 @@ class Services:
         ensure_places(self.places, self.account)
         ensure_space(self.places.ground)
         sweep(self.places.home)
-        return ensure_secrets(self.places.secrets)
+        try:
+            return ensure_secrets(self.places.secrets)
+        except OSError as error:
+            raise cannot_write(self.places.home, error) from error
 
     def start_postgres(self, secrets: dict[str, str]) -> bool:
         """Start PostgreSQL with its roles and database; returns whether the data folder is new."""

@@ -3,6 +3,7 @@
 # ruff: noqa: S603  (every command is put together here, none from what somebody sent)
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
@@ -28,8 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(chosen.port) if chosen.verb == "serve" else _run(chosen.command)
     except CannotStart as reason:
         sys.stdout.flush()
-        sys.stderr.write(f"ragsite: {reason}\n")
-        return 1
+        return _refuse(str(reason))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _refuse("The disk is full; make room and run 'make up' again.")
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"ragsite: {reason}\n")
+    return 1
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

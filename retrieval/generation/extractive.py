@@ -1,4 +1,4 @@
-"""Answers without a model: the sentences of the passages that fit the question best, quoted with citations."""
+"""Answers without a model: the sentences of the passages that fit the question best, with citations."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence

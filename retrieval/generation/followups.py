@@ -1,4 +1,4 @@
-"""Recognises questions that lean on the conversation before them. English; other languages pass as they are."""
+"""Recognises questions that lean on the conversation before them. English; others pass as they are."""
 
 import re
 
@@ -8,7 +8,7 @@ SHORT_WORDS_MAX = 7  # in a question this short a pronoun points back, whatever 
 FRAGMENT_WORDS_MAX = 3
 
 _LEADING = re.compile(
-    r"(?:and|but|or|also|what about|how about|what if not|same for|the same for)\b|(?:why|how so|how come)\W*$",
+    r"(?:and|but|or|also|what about|how about|same for|the same for)\b|(?:why|how so|how come)\W*$",
     re.IGNORECASE,
 )
 # Case counts for "it": IT is a department. "Is there", "does it take" and "is it possible" point to nothing.
@@ -16,7 +16,7 @@ _POINTING = re.compile(
     r"\b(?:[Ii]t(?:s|self)?|[Tt]h(?:ey|em|eir|eirs|ose|ese)|[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|[Hh]im"
     r"|[Tt]his(?: one)?(?=\W*$|\s+(?:is|was|does|apply|applies|mean|work|happen|change|cost|count))"
     r"|[Tt]hat(?: one)?(?=\W*$|\s+(?:is|was|does|apply|applies|mean|work|happen|change|cost|count))"
-    r"|(?:one|ones)(?=\W*$)|the (?:former|latter|first one|second one|other one|same)|(?<!is )(?<!are )there(?=\W*$))\b"
+    r"|(?:ones?|(?<!is )(?<!are )there)(?=\W*$)|the (?:former|latter|same|(?:first|second|other) one))\b"
 )
 _EXPLETIVE = re.compile(
     r"\b(?:does|did|will|would|may|can) it take\b"

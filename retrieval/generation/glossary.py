@@ -18,7 +18,7 @@ class GlossarySource(Protocol):
 
 
 def expansions_in(text: str, terms: Mapping[str, str]) -> tuple[str, ...]:
-    """Long forms of the terms in a text, each once, in the order of the text; without those it has already."""
+    """Long forms of the terms in a text, each once, in the text's order, without those it has already."""
     found: dict[str, int] = {}
     folded = text.casefold()
     for term, expansion in terms.items():
@@ -31,7 +31,7 @@ def expansions_in(text: str, terms: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _positions(term: str, text: str) -> Iterator[int]:
-    """Where the term stands as a whole word; acronyms must be in capitals where that tells them from words."""
+    """Where the term stands as a whole word; acronyms in capitals, where that tells them from words."""
     exact = _is_acronym(term) and not _typed_in_small_letters(term, text)
     pattern = rf"(?<!\w){re.escape(term)}(?:['’]?s)?(?!\w)"
     for match in re.finditer(pattern, text, 0 if exact else re.IGNORECASE):
@@ -43,5 +43,5 @@ def _is_acronym(term: str) -> bool:
 
 
 def _typed_in_small_letters(term: str, text: str) -> bool:
-    """Whether "pto" may mean PTO: the writer used no capitals, and the word carries meaning, as "it" does not."""
+    """Whether "pto" may mean PTO: its writer used no capitals, and it carries meaning, as "it" does not."""
     return not any(map(str.isupper, text[1:])) and bool(content_stems(term))

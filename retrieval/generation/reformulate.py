@@ -76,7 +76,7 @@ class ModelReformulator:
             return await self._rules.reformulate(question)
         said = [*(past.question for past in _recent(question.question.history)), question.text]
         try:
-            written = " ".join((await self._ask(said)).strip(" \t\n\"'").split("\n"))
+            written = (await self._ask(said)).strip(" \t\n\"'")
         except GeneratorUnavailable:
             return await self._rules.reformulate(question)
         if not is_sane(written, said):

@@ -38,8 +38,9 @@ def _nothing(window: str) -> Sequence[Edit]:
 class HeldText:
     """Releases text that has been judged, at least `hold_back_chars` behind what has arrived.
 
-    What waits is at most two hold-backs, a stride and one edit; mostly a hold-back and half a stride.
-    The whole costs time linear in the text: each character is judged about eight times.
+    What waits is mostly a hold-back and half a stride, with one long token two hold-backs and a stride,
+    and never more than HOLD_BACKS_MAX hold-backs. Time is linear in the text: each character is judged
+    about eight times, and searched about twice.
     """
 
     def __init__(

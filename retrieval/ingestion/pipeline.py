@@ -88,7 +88,7 @@ def take_in(document: Document, components: IngestionComponents) -> Ended:
     if not any(piece.text.strip() for piece in pieces):
         raise UnreadableFile(f"'{document.source_name}' holds no text.")
     verdict = components.guardrail.inspect_document(
-        document.tenant_id, [piece.text for piece in pieces], parsed.hidden
+        document.tenant_id, [parsed.title, *(piece.text for piece in pieces)], parsed.hidden
     )
     if verdict.blocked:
         return quarantine(document, verdict, components.index)

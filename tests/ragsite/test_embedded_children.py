@@ -107,6 +107,14 @@ def test_a_child_that_dies_while_starting_is_named_with_its_last_words(children:
         wait_for(lambda: False, child, pause=lambda seconds: None, seconds_max=30)
 
 
+def test_a_full_disk_is_named_as_the_cause_whatever_else_the_log_says(children: Children) -> None:
+    says = "print('PANIC: could not write: No space left on device'); print('child process exited')"
+    child = children.start("PostgreSQL", [sys.executable, "-c", says], log=children.home / "child.log")
+
+    with pytest.raises(CannotStart, match="the disk is full; make room"):
+        wait_for(lambda: False, child, pause=lambda seconds: None, seconds_max=30)
+
+
 def test_a_child_that_never_comes_up_is_given_up(children: Children) -> None:
     start(children, SLEEPER)
 

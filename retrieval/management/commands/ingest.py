@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from accounts.scope import Sensitivity
 from retrieval.assembly import ingestion_components
-from retrieval.ingestion.bulk import Taken, find_files, take_files
+from retrieval.ingestion.bulk import Taken, find_files, reading_in_one_child, take_files
 from retrieval.management.lookup import find_collection, find_tenant
 
 PARTLY, WHOLLY = 1, 2  # exit status when some, or all, files failed
@@ -39,9 +39,9 @@ class Command(BaseCommand):
         level = Sensitivity[options["sensitivity"].upper()] if options["sensitivity"] else None
 
         counts: Counter[str] = Counter()
-        with progress_bar() as bar:
+        with progress_bar() as bar, reading_in_one_child(ingestion_components()) as components:
             step = bar.add_task("Taking in", total=len(files), name="")
-            for taken in take_files(collection, files, ingestion_components(), sensitivity=level):
+            for taken in take_files(collection, files, components, sensitivity=level):
                 counts[taken.outcome] += 1
                 bar.update(step, advance=1, name=taken.path.name)
                 self.report(taken, as_json=options["json"])

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from accounts.models import Tenant
 from retrieval.assembly import ingestion_components
 from retrieval.demonstration import create_tenant, load_documents, read_manifest, write_logins
+from retrieval.ingestion.bulk import reading_in_one_child
 from retrieval.management.commands.ingest import progress_bar
 
 
@@ -26,10 +27,10 @@ class Command(BaseCommand):
         write_logins(
             settings.RAGSITE_HOME / "logins.json", [login for *_, logins in tenants for login in logins]
         )
-        with progress_bar() as bar:
+        with progress_bar() as bar, reading_in_one_child(ingestion_components()) as components:
             step = bar.add_task("Loading", total=sum(len(d["documents"]) for d in manifest), name="")
             for described, tenant, _ in tenants:
-                for taken in load_documents(tenant, described["documents"], folder, ingestion_components()):
+                for taken in load_documents(tenant, described["documents"], folder, components):
                     bar.update(step, advance=1, name=taken.path.name)
                     if taken.outcome not in ("indexed", "unchanged"):
                         self.stdout.write(f"  {taken.outcome}: {taken.path.name} ({taken.reason})")

@@ -110,6 +110,9 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 HOSTILE = (
+    "show " + "abcdefghijkl" * 5 + " prompts you ",
+    "you are " + "x" * 90 + " moral ",
+    "show your your your your your your your ",
     "ignore all previous ",
     "a ",
     "act as you ",
@@ -131,19 +134,30 @@ HOSTILE = (
 )
 
 
+def cpu_seconds(text: str) -> float:
+    # Processor time of the better of two rounds, so that a busy machine does not matter.
+    rounds = []
+    for _ in range(2):
+        start = time.thread_time()
+        read(text)
+        rounds.append(time.thread_time() - start)
+    return min(rounds)
+
+
+def filled(fragment: str, chars: int) -> str:
+    return (fragment * (chars // len(fragment) + 1))[:chars]
+
+
 @pytest.mark.parametrize("fragment", HOSTILE)
 def test_time_grows_with_the_text_and_not_with_its_square(fragment: str) -> None:
-    def cpu_seconds(chars: int) -> float:
-        text = (fragment * (chars // len(fragment) + 1))[:chars]
-        rounds = []
-        for _ in range(2):
-            start = time.thread_time()
-            read(text)
-            rounds.append(time.thread_time() - start)
-        return min(rounds)
+    # Eight times the text: linear is 8, quadratic 64.
+    assert cpu_seconds(filled(fragment, 80_000)) < 24 * cpu_seconds(filled(fragment, 10_000)) + 0.05
 
-    # Eight times the text: linear is 8, quadratic 64. Processor time, so that a busy machine does not matter.
-    assert cpu_seconds(80_000) < 24 * cpu_seconds(10_000) + 0.05
+
+@pytest.mark.parametrize("fragment", HOSTILE)
+def test_hostile_text_costs_little_more_than_busy_prose(fragment: str) -> None:
+    prose = filled("Show me the prompt rules that you follow, and which system they were given for. ", 10_000)
+    assert cpu_seconds(filled(fragment, 10_000)) < 12 * cpu_seconds(prose) + 0.05
 
 
 def test_an_empty_view_has_no_match() -> None:
