@@ -90,7 +90,7 @@ class Children:
                 cwd=folder or Path("/"),
                 env={**os.environ, **self.environment, MARK: str(self.home)},
                 # A group of its own: Ctrl-C in the terminal reaches us alone, and we end the rest in order.
-                start_new_session=False,
+                start_new_session=True,
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
@@ -117,6 +117,7 @@ class Children:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.0, until - time.monotonic()))
             _kill_group(child.process.pid)
+            child.process.kill()
             child.process.wait()
             self.running.remove(child)
 

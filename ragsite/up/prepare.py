@@ -1,9 +1,12 @@
 """Brings database, encoder and demonstration up to date, in one process: `python -m ragsite.up.prepare`."""
 
+import logging
 import os
 import sys
 import traceback
 from pathlib import Path
+
+import structlog
 
 from ragsite.env import ROOT, environment, home
 from ragsite.up.prepared import Prepared, fingerprint
@@ -18,6 +21,8 @@ def prepare(screen: Screen) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
     with screen.step("Loading ragsite"):
         django.setup()
+    # Events that all went well are for logs; here a person watches a progress bar.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with screen.step("Migrating the database"):
         call_command("migrate", database="owner", interactive=False, verbosity=0)
     with screen.step("Granting the application its rights"):

@@ -17,9 +17,10 @@ def fuse_scores(dense: Scores, lexical: Scores, dense_share: float = DENSE_SHARE
     """
     if not dense or not lexical:
         dense_share = 1.0 if dense else 0.0
-    stretched = ((dense_share, _stretched(dense)), (1 - dense_share, _stretched(lexical)))
-    ids = dense.keys() | lexical.keys()
-    fused = {id_: sum(share * leg.get(id_, 0.0) for share, leg in stretched) for id_ in ids}
+    fused: dict[int, float] = {}
+    for share, leg in ((dense_share, dense), (1 - dense_share, lexical)):
+        for id_, score in _stretched(leg).items():
+            fused[id_] = fused.get(id_, 0.0) + share * score
     return sorted(fused.items(), key=lambda pair: (-pair[1], pair[0]))
 
 

@@ -19,12 +19,12 @@ from retrieval.values.questions import SearchQuery
 # Text is joined under the verdict, so that what is denied is not even read.
 RE_READ = """
 with found as (select * from unnest(%(chunks)s::bigint[], %(documents)s::uuid[]) as f (chunk_id, document_id)),
+granted as materialized (select retrieval_granted(%(documents)s::uuid[], %(principals)s::bigint[]) as id),
 judged as materialized (
-    select d.id, d.title, d.searchable, d.status, d.sensitivity <= %(ceiling)s as within_ceiling,
-           exists (select 1 from retrieval_grant g
-                    where g.document_id = d.id and g.principal = any(%(principals)s::bigint[])) as granted
+    select d.id, d.title, d.searchable, d.status, d.id in (select id from granted) as granted,
+           d.sensitivity <= %(ceiling)s as within_ceiling
       from retrieval_document d
-     where d.tenant_id = %(tenant)s and d.id in (select document_id from found))
+     where d.tenant_id = %(tenant)s and d.id = any(%(documents)s::uuid[]))
 select f.chunk_id, j.title, j.searchable, j.status, j.granted, j.within_ceiling,
        t.ordinal, t.heading, t.page, t.body, t.start_char, t.end_char, t.digest
   from found f

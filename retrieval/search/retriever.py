@@ -26,7 +26,7 @@ CHUNKS_PER_PROMPT = 8
 # Chunks of each leg that fusion sees.
 DEPTH = 100
 # Chunks with a rare term that are scored, over the share of them that is readable.
-LISTED_CHUNKS = 2_000
+LISTED_CHUNKS = 1_000
 # Breadth of the walk through the graph: enough where much is readable, and where little is.
 BREADTH, BREADTH_MAX = 100, 400
 SHARE_OF_WIDE_READERS = 0.3
@@ -98,9 +98,14 @@ class HybridRetriever:
         tenant_id = query.scope.tenant_id
         listed = postings(tenant_id, document_terms(query.search_text))
         cursor.execute(
-            statements.OUTSET, {"tenant": tenant_id, "terms": [*listed.values(), EVERY_CHUNK]}
+            statements.OUTSET,
+            {
+                "tenant": tenant_id,
+                "terms": [*listed.values(), EVERY_CHUNK],
+                "breadth": str(max(BREADTH, self._depth)),
+            },
         )
-        _, epoch, space_name, dimensions, terms, chunks = cursor.fetchone()
+        *_, epoch, space_name, dimensions, terms, chunks = cursor.fetchone()
         refuse_mismatch(self._encoder, space_name, dimensions)
         frequencies = dict(zip(terms or (), chunks or (), strict=True))
         total = frequencies.pop(EVERY_CHUNK, 0)
@@ -123,16 +128,14 @@ class HybridRetriever:
             "rare": rarest(outset.frequencies, listed_max),
             "depth": self._depth,
             "over_fetch": max(breadth, self._depth),
-            "breadth": str(max(breadth, self._depth)),
         }
 
     def _run(
         self, cursor: CursorWrapper, outset: _Outset, chosen: SearchPlan, asked: dict[str, object]
     ) -> _Legs:
         exact = chosen.path == "exact" or chosen.escalated
-        cursor.execute(statements.KEEP_TO_INDEXES, {"sort": "on" if exact else "off"})
-        if not exact:
-            cursor.execute(statements.WALK, asked)
+        if not exact and asked["over_fetch"] == BREADTH_MAX:
+            cursor.execute(statements.BROADEN, {"breadth": str(BREADTH_MAX)})
         every_lexeme = compares_every_lexeme(
             chosen.readable_chunks, outset.tenant_chunks, self._limits, capped=chosen.capped
         )

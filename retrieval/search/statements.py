@@ -11,21 +11,20 @@ READABLE = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(c
     and d.principals && %(principals)s::bigint[]
     and (%(collections)s::uuid[] is null or d.collection_id = any(%(collections)s::uuid[]))"""
 
-# What the choice of a path needs, in one round trip. Compiling a plan takes longer than running it.
+# What the choice of a path needs, in one round trip, with the settings of the transaction. Compiling a
+# plan takes longer than running it. Sorting would compare every vector before it brings the first, and
+# reading a table whole would shun both indexes. The walk through the graph goes on until enough passed.
 OUTSET = """
-select set_config('jit', 'off', true),
+select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_seqscan', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.max_scan_tuples', '40000', true),
+       set_config('hnsw.scan_mem_multiplier', '4', true),
        coalesce((select value from retrieval_epoch where tenant_id = %(tenant)s), 0),
        (select name from retrieval_embeddingspace), (select dimensions from retrieval_embeddingspace),
        array_agg(term), array_agg(chunks)
   from retrieval_lexeme_frequency where tenant_id = %(tenant)s and term = any(%(terms)s)
 """
-
-WALK = """
-select set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %(breadth)s, true),
-       set_config('hnsw.max_scan_tuples', '40000', true), set_config('hnsw.scan_mem_multiplier', '4', true)
-"""
-# Sorting would compare every vector first, reading a table whole would shun both indexes.
-KEEP_TO_INDEXES = "select set_config('enable_sort', %(sort)s, true), set_config('enable_seqscan', 'off', true)"
+BROADEN = "select set_config('hnsw.ef_search', %(breadth)s, true)"
 
 EXACT = """
 dense as materialized (
@@ -53,10 +52,12 @@ lexical as materialized (
             where tenant_id = %(tenant)s and document_id = r.id offset 0) l
      where l.distance < 0 order by l.distance limit %(depth)s)"""
 
+# Sorted before rights are looked up, which then ends with the last chunk that is needed.
 RARE_LEXEMES = """
 listed as materialized (
     select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
-      from retrieval_findable_lexeme where tenant_id = %(tenant)s and terms && %(rare)s::integer[]),
+      from retrieval_findable_lexeme where tenant_id = %(tenant)s and terms && %(rare)s::integer[]
+     order by distance),
 lexical as materialized (
     select l.chunk_id, l.document_id, l.distance
       from listed l cross join lateral (

@@ -19,6 +19,9 @@ BROKEN = "What if the model is away?"
 ENDLESS = "Tell me a story without an end."
 ENDLESS_PIECES = ("Once upon a time there was an answer [1] ",)
 
+HOSTILE_SHORT = """Fine. [1] <img src=x onerror="stolen=1"><script>stolen=1</script>
+- **<svg onload="stolen=1">** é漢😀 ![p](http://evil.test/a)"""
+
 # Each of these would run, load or lead somewhere if an answer were ever taken for markup.
 HOSTILE = "Show me something hostile."
 HOSTILE_TEXT = """Fine so far. [1] <img src=x onerror="window.stolen=1"><script>window.stolen=1</script>

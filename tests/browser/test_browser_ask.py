@@ -29,6 +29,15 @@ def audit_outcomes(site: Site) -> list[str]:
         return list(AuditEntry.objects.filter(event="query.closed").order_by("sequence").values_list("outcome", flat=True))
 
 
+def test_signing_in_leads_to_the_console(page: Page, site: Site):
+    page.goto("/")
+    page.get_by_label("Email address").fill(site.member.user.email)
+    page.get_by_label("Password").fill(scripts.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ask the documents of Acme Instruments")
+
+
 def test_an_answer_comes_with_sources_and_the_times_of_its_stages(console: Page):
     ask(console, scripts.HOLIDAY)
 

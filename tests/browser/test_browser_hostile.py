@@ -91,7 +91,7 @@ def test_a_hostile_answer_sent_letter_by_letter_stays_words(watched: Page, elsew
 
 
 def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, elsewhere: list[str]):
-    stream = frames(scripts.HOSTILE_TEXT)
+    stream = frames(scripts.HOSTILE_SHORT)
     whole = watched.evaluate(
         """async ([text, serve]) => {
              const install = eval(serve);
@@ -111,7 +111,7 @@ def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, 
     )
 
     assert len(whole) == 1
-    assert "<script src=//evil.test/h></script>" in whole[0]
+    assert "<script>stolen=1</script>" in whole[0]
     assert watched.evaluate("window.seen") == []
     assert watched.evaluate("window.stolen") is None
     assert elsewhere == []

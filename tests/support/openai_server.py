@@ -210,7 +210,7 @@ def openai_server(script: Script = "Hello.", *, model: str = "test-model") -> It
     application.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     server = uvicorn.Server(
         uvicorn.Config(
-            application,  # type: ignore[arg-type]
+            application,
             lifespan="off",
             log_config=None,
             log_level="critical",

@@ -15,7 +15,7 @@ def build(*chunks: PermittedChunk, question: str = "How many days?", **options: 
 
 
 def contents(prompt: Prompt) -> dict[str, str]:
-    return {message["role"]: str(message["content"]) for message in prompt.messages}  # type: ignore[misc]
+    return {message["role"]: str(message["content"]) for message in prompt.messages}
 
 
 def tag_of(prompt: Prompt) -> str:

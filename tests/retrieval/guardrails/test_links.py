@@ -109,7 +109,7 @@ def test_a_rendered_answer_leads_nowhere_however_the_attack_is_cut(attack: str) 
 
     assert outbound(whole.text) == []
     assert not re.search(rf"(?i)[a-z]:[\\/]*{EVIL}|www\.{EVIL}", whole.text)
-    for at in range(len(text)):
+    for at in range(0, len(text), 1 + len(text) // 100):
         assert watch(ScriptedDraft([text[:at], text[at:]])).text == whole.text
 
 

@@ -97,10 +97,16 @@ def test_a_kind_of_secret_can_be_made_to_withhold() -> None:
 
 def test_after_a_blocking_verdict_the_draft_is_closed_and_not_read_on() -> None:
     draft = ScriptedDraft([SENTENCE * 10, f" {CANARY} {SENTENCE}", *[SENTENCE] * 100])
-    watched = watch(draft)
 
-    assert watched.end.verdict.rule == "leak.canary"
-    assert draft.closed
+    async def closed_at_the_end() -> bool:
+        async with aclosing(guardrail().watch(draft, search_query(), permitted("one"))) as watched:
+            async for item in watched:
+                if isinstance(item, Inspected):
+                    assert item.verdict.rule == "leak.canary"
+                    return draft.closed
+        raise AssertionError("the watch did not end")
+
+    assert asyncio.run(closed_at_the_end())
     assert draft.written == 2
 
 
@@ -170,15 +176,14 @@ def _until_error(by: DefaultOutputGuardrail, draft: ScriptedDraft, error: type[E
 def test_a_reader_who_leaves_closes_the_draft() -> None:
     draft = ScriptedDraft([SENTENCE] * 1000)
 
-    async def leave_early() -> Released | Inspected:
+    async def leave_early() -> bool:
         async with aclosing(guardrail().watch(draft, search_query(), permitted("one"))) as watched:
             async for item in watched:
-                return item
-        raise AssertionError("nothing was released")
+                assert isinstance(item, Released)
+                break
+        return draft.closed  # at once, before the event loop tidies up
 
-    first = asyncio.run(leave_early())
-    assert isinstance(first, Released)
-    assert draft.closed
+    assert asyncio.run(leave_early())
     assert draft.written < 1000
 
 
