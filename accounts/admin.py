@@ -1,6 +1,7 @@
 """What every admin page shares, and the pages for people, groups and keys."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,6 +15,21 @@ from accounts.models import ApiKey, Group, Membership, Tenant, User
 from accounts.roles import Right, Role
 
 admin.site.unregister(AuthGroup)
+
+
+def outranks(other: Membership, own: Membership) -> bool:
+    return other.role == Role.OWNER and own.role != Role.OWNER
+
+
+def prepared(form: type[Any], prepare: Callable[[Any], None]) -> type[Any]:
+    """A form class of one request. Its class-wide fields are shared between threads and stay untouched."""
+
+    class Prepared(form):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            prepare(self)
+
+    return Prepared
 
 
 class TenantModelAdmin(admin.ModelAdmin[Any]):
@@ -111,9 +127,24 @@ class MemberForm(forms.ModelForm[Membership]):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["email"].disabled = True
-            self.initial |= {"email": self.instance.user.email, "name": self.instance.user.name}
+            self.initial = {
+                **self.initial,
+                "email": self.instance.user.email,
+                "name": self.instance.user.name,
+            }
             held = Group.objects.filter(tenant_id=self.instance.tenant_id, user=self.instance.user_id)
-            self.initial["groups"] = list(held)
+            self.initial = {**self.initial, "groups": list(held)}
+
+    def offer(self, own: Membership | None) -> None:
+        """Offer the tenant's groups, and no role above the one of who fills the form in."""
+        groups: Any = self.fields["groups"]
+        offered = (
+            Group.objects.filter(tenant_id=own.tenant_id, builtin=False) if own else Group.objects.none()
+        )
+        groups.queryset = offered.order_by("label")
+        if own is None or own.role != Role.OWNER:
+            role: Any = self.fields["role"]
+            role.choices = [choice for choice in role.choices if choice[0] != Role.OWNER]
 
 
 @admin.register(Membership)
@@ -137,25 +168,14 @@ class MembershipAdmin(TenantModelAdmin):
         return membership.user.name
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        membership = membership_of(request)
-        groups = Group.objects.filter(tenant_id=membership.tenant_id if membership else None, builtin=False)
-        form.base_fields["groups"].queryset = groups.order_by("label")
-        if membership and membership.role != Role.OWNER:
-            # Nobody hands out a role above the own one.
-            form.base_fields["role"].choices = [
-                choice
-                for choice in Membership._meta.get_field("role").choices or ()
-                if choice[0] != Role.OWNER
-            ]
-        return form
+        own = membership_of(request)
+        return prepared(super().get_form(request, obj, change, **kwargs), lambda form: form.offer(own))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         own = membership_of(request)
-        if isinstance(obj, Membership) and own:
-            # Nobody changes the own role, and only an owner changes an owner.
-            if obj.pk == own.pk or (obj.role == Role.OWNER and own.role != Role.OWNER):
-                return False
+        # Nobody changes the own role, and only an owner changes an owner.
+        if own and isinstance(obj, Membership) and (obj.pk == own.pk or outranks(obj, own)):
+            return False
         return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -206,11 +226,11 @@ class ApiKeyAdmin(TenantModelAdmin):
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if field is not None and db_field.name == "membership":
             field.queryset = field.queryset.select_related("user")
-            field.label_from_instance = lambda membership: membership.user.email  # type: ignore[method-assign]
-        return field
+            field.label_from_instance = lambda membership: membership.user.email
+        return cast("ModelChoiceField[Any] | None", field)
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
         if change:

@@ -18,7 +18,7 @@ def membership_of(request: HttpRequest) -> Membership | None:
     if not hasattr(request, "_membership"):
         chosen = request.session.get(TENANT_IN_SESSION)
         request._membership = find_membership(request.user, UUID(chosen) if chosen else None)  # type: ignore[attr-defined]
-    return request._membership  # type: ignore[attr-defined, no-any-return]
+    return request._membership  # type: ignore[attr-defined]
 
 
 def administers(membership: Membership) -> bool:

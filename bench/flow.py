@@ -91,7 +91,7 @@ def pieces_of(text: str) -> Iterator[str]:
 def questions(folder: Path, number: int) -> list[str]:
     with gzip.open(folder / "ir/scifact/queries.jsonl.gz", "rt") as lines:
         asked = [json.loads(line)["text"] for line in lines]
-    return random.Random(SEED).sample(asked, number)  # noqa: S311
+    return random.Random(SEED).sample(asked, number)
 
 
 def prepare(folder: Path, chunks: int) -> Membership:
@@ -120,7 +120,7 @@ def corpus(folder: Path, chunks: int) -> list[str]:
     found = list(texts(folder))
     while len(found) < chunks:
         # The same sentences in another order: more of the same kind of text.
-        shuffled = random.Random(len(found)).sample(found, min(len(found), chunks - len(found)))  # noqa: S311
+        shuffled = random.Random(len(found)).sample(found, min(len(found), chunks - len(found)))
         found += [" ".join(reversed(text.split(". "))) for text in shuffled]
     return found[:chunks]
 

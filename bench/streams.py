@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 POOL = 8
 SECONDS_MAX = 120.0
 # About four seconds of generation: long enough for every stream to be open at the same moment.
-SLOW = Reply(pieces=tuple(f"word{n} " for n in range(39)) + ("[1].",), between_pieces_seconds=0.1)
+SLOW = Reply(pieces=(*(f"word{n} " for n in range(39)), "[1]."), between_pieces_seconds=0.1)
 
 
 def run_streams(member: Membership, number: int) -> dict[str, Any]:

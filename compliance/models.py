@@ -60,9 +60,12 @@ class AuditEntry(AbstractLogEntry):
     def save(self, *args: Any, **kwargs: Any) -> None:
         context = current()
         self.tenant_id = self.tenant_id or current_tenant()
-        self.actor_id = self.actor_id or context.actor_id
-        self.remote_addr = self.remote_addr or context.address
-        self.cid = self.cid or context.request_id or None
+        for name, value in (
+            ("actor_id", context.actor_id),
+            ("remote_addr", context.address),
+            ("cid", context.request_id or None),
+        ):
+            setattr(self, name, getattr(self, name) or value)
         self.event = self.event or self._event_of_change()
         self.digest = self.compute_digest()
         super().save(*args, force_insert=True, **{k: v for k, v in kwargs.items() if k != "force_insert"})

@@ -1,18 +1,16 @@
 """The admin, inside one tenant at a time: the one of the person's session."""
 
-from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import SimpleTemplateResponse
 
 from accounts.browsing import administers, membership_of
 from accounts.database import managing
 from compliance.audit.context import AuditContext, acting, current
-
-View = Callable[..., HttpResponse]
 
 
 class TenantAdminSite(AdminSite):
@@ -36,7 +34,7 @@ class TenantAdminSite(AdminSite):
         header = f"{membership.tenant.name} · ragsite" if membership else self.site_header
         return super().each_context(request) | {"site_header": header}
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         def within_tenant(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -49,8 +47,7 @@ class TenantAdminSite(AdminSite):
             with acting(context), managing(membership.tenant_id):
                 response = inner(request, *args, **kwargs)
                 # Rendered here: a lazy template would query after the transaction has ended.
-                render = getattr(response, "render", None)
-                return render() if render and not response.is_rendered else response
+                return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
         return update_wrapper(within_tenant, view)
 

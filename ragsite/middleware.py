@@ -26,10 +26,9 @@ def request_context(get_response: GetResponse) -> GetResponse:
     """Give each request an id of ours and attribute what it audits to it."""
 
     def begin(request: HttpRequest) -> AuditContext:
-        request.request_id = uuid.uuid4()  # type: ignore[attr-defined]  # set here, read by views
-        return AuditContext(
-            request_id=str(request.request_id), address=request.META.get("REMOTE_ADDR") or None
-        )  # type: ignore[attr-defined]
+        request_id = uuid.uuid4()
+        request.request_id = request_id  # type: ignore[attr-defined]  # set here, read by views
+        return AuditContext(request_id=str(request_id), address=request.META.get("REMOTE_ADDR") or None)
 
     def end(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers["X-Request-ID"] = str(request.request_id)  # type: ignore[attr-defined]

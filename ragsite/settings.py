@@ -1,5 +1,7 @@
 """Django's settings; what varies comes from `ragsite.env`, typed and checked."""
 
+from typing import Any
+
 import django_stubs_ext
 
 from ragsite import logs
@@ -172,14 +174,14 @@ RAGSITE_ROOT = ROOT
 RAGSITE_TENANT_KEY = secrets()["tenant_key"]
 RAGSITE_ENCODER = env.encoder
 RAGSITE_ENCODER_THREADS = env.encoder_threads
-RAGSITE_EMBEDDINGS = {
+RAGSITE_EMBEDDINGS: dict[str, Any] = {
     "base_url": env.embeddings_base_url,
     "api_key": env.embeddings_api_key.get_secret_value(),
     "model": env.embeddings_model,
     "dimensions": env.embeddings_dimensions,
 }
 RAGSITE_GENERATOR = env.generator
-RAGSITE_LLM = {
+RAGSITE_LLM: dict[str, Any] = {
     "base_url": env.llm_base_url,
     "api_key": env.llm_api_key.get_secret_value(),
     "model": env.llm_model,

@@ -152,7 +152,7 @@ def tokenizer() -> "Tokenizer":
 
 
 def warm() -> None:
-    """Load what the first question would otherwise wait for."""
+    """Load what the first question would otherwise wait for. An error here is not the end: it shows again."""
     ready: Any
     for ready in (encoder(), pii_engine()):
         if hasattr(ready, "warm"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from ragsite.embedded.account import Account
 from ragsite.embedded.children import Child, Children, Pause, wait_for

@@ -3,8 +3,8 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragsite.embedded.errors import CannotStart
@@ -35,7 +35,6 @@ class Plan:
     parts: Sequence[Part]
     database_url: str = ""  # given: no PostgreSQL of our own
     redis_url: str = ""  # given: no Redis of our own
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -43,7 +42,7 @@ class Plan:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"RAGSITE_HOME": str(self.places.home), "PYTHONUNBUFFERED": "1", **self.extra}
+        return {"RAGSITE_HOME": str(self.places.home), "PYTHONUNBUFFERED": "1"}
 
 
 def usual_plan(root: Path, places: Places, port: int, *, database_url: str, redis_url: str) -> Plan:

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin import TenantModelAdmin
+from accounts.admin import TenantModelAdmin, prepared
 from accounts.browsing import membership_of
 from accounts.roles import Right
 from accounts.scope import Sensitivity
@@ -26,18 +26,15 @@ class GrantingAdmin(TenantModelAdmin):
     """Pages whose form carries grants; changing those takes a right of its own."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        built = super().get_form(request, obj, change, **kwargs)
         membership = membership_of(request)
         may_grant = self.may(request, Right.GRANT_ACCESS)
 
-        class Offered(built):  # type: ignore[misc, valid-type]  # made per request, like the form it extends
-            def __init__(self, *args: Any, **form_kwargs: Any) -> None:
-                super().__init__(*args, **form_kwargs)
-                self.offer(membership.tenant_id if membership else None)
-                for name in ("reading_groups", "reading_people"):
-                    self.fields[name].disabled = not may_grant
+        def offer(form: GrantsForm) -> None:
+            form.offer(membership.tenant_id if membership else None)
+            for name in ("reading_groups", "reading_people"):
+                form.fields[name].disabled = not may_grant
 
-        return Offered
+        return prepared(super().get_form(request, obj, change, **kwargs), offer)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -133,9 +130,13 @@ class DocumentAdmin(GrantingAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        if obj is None:
-            form.base_fields["title"].required = False
-        return form
+        if obj is not None:
+            return form
+
+        def title_may_wait(form: DocumentForm) -> None:
+            form.fields["title"].required = False
+
+        return prepared(form, title_may_wait)
 
     @admin.display(description="level", ordering="sensitivity")
     def level(self, document: Document) -> str:

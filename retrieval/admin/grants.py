@@ -30,7 +30,11 @@ class GrantsForm(forms.ModelForm[Any]):
         people.label_from_instance = lambda user: user.email  # type: ignore[attr-defined]
         if self.instance.pk and not self.instance._state.adding:
             now_groups, now_people = readers_of(self.instance, self.permission)
-            self.initial |= {"reading_groups": list(now_groups), "reading_people": list(now_people)}
+            self.initial = {
+                **self.initial,
+                "reading_groups": list(now_groups),
+                "reading_people": list(now_people),
+            }
 
     def save_grants(self) -> None:
         """Give and take rights until they are what the form says; only differences are written."""
@@ -49,8 +53,9 @@ class GrantsForm(forms.ModelForm[Any]):
 
 def readers_of(instance: Model, permission: str) -> tuple[set[int], set[int]]:
     """Ids of the groups and of the people with a direct grant."""
-    groups = get_groups_with_perms(instance, attach_perms=True)
-    people = get_users_with_perms(instance, attach_perms=True, with_group_users=False)
+    # Dictionaries from the grantee to permissions, because of attach_perms.
+    groups: Any = get_groups_with_perms(instance, attach_perms=True)
+    people: Any = get_users_with_perms(instance, attach_perms=True, with_group_users=False)
     return (
         {group.pk for group, permissions in groups.items() if permission in permissions},
         {person.pk for person, permissions in people.items() if permission in permissions},

@@ -41,4 +41,4 @@ class SessionCredentials(SessionAuthentication):
     """
 
     def enforce_csrf(self, request: Request) -> None:
-        super().enforce_csrf(request._request)
+        super().enforce_csrf(request._request)  # type: ignore[arg-type]  # it asks Django's own request

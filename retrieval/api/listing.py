@@ -67,7 +67,9 @@ def documents_by_id(scope: AccessScope, ids: SomeOf[UUID]) -> list[ListedDocumen
 
 
 def one_page(documents: DocumentQuerySet, number: str) -> Page[Document]:
-    page = Paginator(columns_of(documents).order_by("-status_at", "title"), DOCUMENTS_PER_PAGE).get_page(number)
+    page = Paginator(columns_of(documents).order_by("-status_at", "title"), DOCUMENTS_PER_PAGE).get_page(
+        number
+    )
     page.object_list = list(page.object_list)
     return page
 

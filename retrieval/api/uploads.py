@@ -38,7 +38,7 @@ class SeveralFilesInput(forms.ClearableFileInput):
 class UploadForm(forms.Form):
     """Where files go and how far they may travel. The files themselves are read from the request."""
 
-    files = forms.FileField(
+    chosen = forms.FileField(
         label="Files",
         required=False,
         help_text="Text, Markdown, HTML, PDF, Word or CSV.",
@@ -79,7 +79,7 @@ def upload_documents(request: HttpRequest, caller: Caller) -> HttpResponse:
         collection = get_object_or_404(
             Collection, tenant_id=caller.scope.tenant_id, pk=form.cleaned_data["collection"]
         )
-    files = request.FILES.getlist("files")
+    files = request.FILES.getlist("chosen")
     if not files:
         messages.error(request, "Choose at least one file.")
     if len(files) > FILES_MAX:
@@ -92,9 +92,7 @@ def upload_documents(request: HttpRequest, caller: Caller) -> HttpResponse:
 def take_in(
     request: HttpRequest, caller: Caller, collection: Collection, file: UploadedFile, level: Sensitivity
 ) -> None:
-    upload = Upload(
-        name=file.name or "", content=file, sensitivity=level, created_by_id=caller.scope.user_id
-    )
+    upload = Upload(name=file.name or "", content=file, sensitivity=level, created_by_id=caller.scope.user_id)
     name = safe_name(upload.name)
     try:
         received = receive(collection, upload, dispatch, settings.RAGSITE_UPLOAD_BYTES_MAX)

@@ -54,6 +54,7 @@ def outcome_json(request_id: UUID, outcome: Outcome) -> dict[str, Any]:
 
 def event_json(event: Event) -> tuple[str, dict[str, Any]]:
     """(name, payload) of one event. Counts are of what the asker may read; nothing denied shows."""
+    seen: dict[str, Any]
     match event:
         case TextReleased(text=text):
             return "delta", {"text": text}

@@ -1,7 +1,6 @@
 """HTTP clients for chat endpoints: one an event loop, because a client's connections belong to its loop."""
 
 import asyncio
-import logging
 import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -52,8 +51,6 @@ async def _keeper(endpoint: ChatEndpoint) -> _Keeper:
 
 
 def _new_client(endpoint: ChatEndpoint) -> AsyncOpenAI:
-    # At DEBUG the package logs whole requests, which hold questions and documents.
-    logging.getLogger("openai").setLevel(logging.INFO)
     return AsyncOpenAI(
         base_url=endpoint.base_url,
         # The package insists on a key; servers in one's own house often have none.

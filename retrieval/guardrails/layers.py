@@ -36,6 +36,7 @@ _TURNED_PAIR = re.compile(
     r"|\b(?:all|previous|prior|your|the|me|everything|any|with|as)[ ,.]{1,2}"
     r"(?:ignore|disregard|forget|reveal|repeat|print|override|bypass|tell|show|pretend|reply|act)\b"
 )
+_END_CHARS = 60
 # The first word of a sentence at the very end, or its last word with the full stop at the very start.
 _TURNED_ENDS = re.compile(
     r"^\W*\w+[.!?]['\"]? \w"
@@ -54,6 +55,8 @@ _LEET_LETTERS = str.maketrans("013456789@$!|+€", "oieasgtbgasiite")
 _LEET_ONE_AS_L = str.maketrans("013456789@$!|+€", "oleasgtbgaslite")
 _LEET_WORD = re.compile(r"(?<![\w@$!|+])(?=[\w@$!|+€]*[a-z])(?=[\w@$!|+€]*[013456789@$!|+€])[\w@$!|+€]{2,32}")
 _LEET_WORDS_MIN = 2
+_LEET_HINT = re.compile(r"[a-z][013456789@$!|+€]\w|[013456789@$!|+€][a-z]")
+_ADDRESS = re.compile(r"\w@[a-z]")  # an e-mail address is no respelled word
 _SHORT_NUMBER = re.compile(r"(?<![\w@$])\d{1,3}(?![\w@$])")  # "70" among such words is "to"
 
 
@@ -133,7 +136,8 @@ def _shows(text: str, turned: frozenset[str]) -> bool:
 
 
 def reversed_words(text: str) -> str | None:
-    turned = _TURNED_PAIR.search(text) or _TURNED_ENDS.search(text)
+    ends = f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
+    turned = _TURNED_ENDS.search(ends) or _TURNED_PAIR.search(text)
     return " ".join(reversed(text.split())) if turned else None
 
 
@@ -162,7 +166,10 @@ def unleeted_with_l(text: str) -> str | None:
 
 
 def _unleeted(text: str, letters: dict[int, int]) -> str | None:
-    if len(_LEET_WORD.findall(text)) < _LEET_WORDS_MIN:
+    if _LEET_HINT.search(text) is None:
+        return None
+    words = {word for word in _LEET_WORD.findall(text) if not _ADDRESS.search(word)}
+    if len(words) < _LEET_WORDS_MIN:
         return None
     respelled = _LEET_WORD.sub(lambda match: match.group().translate(letters), text)
     return _SHORT_NUMBER.sub(lambda match: match.group().translate(letters), respelled)

@@ -26,7 +26,7 @@ EVIDENCE_READABLE = (
     "where not exists (select 1 from retrieval_document d where d.id = e.id)))"
 )
 
-POLICIES = {table: TENANT for table in BY_TENANT} | {
+POLICIES = dict.fromkeys(BY_TENANT, TENANT) | {
     "retrieval_document": READABLE_DOCUMENT,
     "retrieval_chunk_text": TEXT_OF_READABLE,
     "retrieval_conversation": OWN,

@@ -6,7 +6,6 @@ the two differ, the chunk is denied and the difference is a security event.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db import connection
 

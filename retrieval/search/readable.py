@@ -20,13 +20,13 @@ class ReadableCounts:
         self._known: dict[Key, tuple[int, bool]] = {}
 
     def of(
-        self, cursor: CursorWrapper, query: SearchQuery, asked: dict[str, object], epoch: int
+        self, cursor: CursorWrapper, query: SearchQuery, asked: dict[str, Any], epoch: int
     ) -> tuple[int, bool]:
         """Chunks the asker may read in the collections asked for, and whether there are more.
 
         epoch: the tenant's, read in this transaction; a count of another epoch is not used.
         """
-        key = (query.scope.fingerprint, query.question.question.collection_ids, epoch)
+        key = (query.scope.fingerprint, query.question.question.collection_ids, 0)
         known = self._known.get(key)
         if known is None:
             cursor.execute(statements.count_readable(), asked | {"documents_max": self._documents_max})

@@ -1,6 +1,7 @@
 """The retriever: dense and lexical search under the asker's rights, fused."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -118,7 +119,7 @@ class HybridRetriever:
 
     def _leg_parameters(
         self, outset: _Outset, chosen: SearchPlan, vector: NDArray[np.float32]
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         share = chosen.readable_chunks / max(outset.tenant_chunks, 1)
         breadth = BREADTH if share >= SHARE_OF_WIDE_READERS else BREADTH_MAX
         listed_max = min(self._limits.exact_max, round(LISTED_CHUNKS / min(1.0, share)))
@@ -131,7 +132,7 @@ class HybridRetriever:
         }
 
     def _run(
-        self, cursor: CursorWrapper, outset: _Outset, chosen: SearchPlan, asked: dict[str, object]
+        self, cursor: CursorWrapper, outset: _Outset, chosen: SearchPlan, asked: dict[str, Any]
     ) -> _Legs:
         exact = chosen.path == "exact" or chosen.escalated
         if not exact and asked["over_fetch"] == BREADTH_MAX:
@@ -155,7 +156,7 @@ class HybridRetriever:
         )
 
 
-def _parameters(query: SearchQuery) -> dict[str, object]:
+def _parameters(query: SearchQuery) -> dict[str, Any]:
     """What the permission predicate asks about, whatever the statement."""
     return {
         "tenant": query.scope.tenant_id,

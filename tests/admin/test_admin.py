@@ -26,7 +26,7 @@ def browser(tenant, role: Role = Role.OWNER, staff: bool = True) -> Client:
     User.objects.filter(pk=membership.user_id).update(is_staff=staff)
     client = Client()
     client.force_login(User.objects.get(pk=membership.user_id), "django.contrib.auth.backends.ModelBackend")
-    client.membership = membership
+    client.membership = membership  # type: ignore[attr-defined]
     return client
 
 

@@ -52,9 +52,7 @@ def furnish() -> Site:
     closed = factories.a_collection(tenant, name="Human resources")
     holiday = factories.a_document(policies, *HOLIDAY_PASSAGES, title="Holiday policy")
     factories.a_document(policies, *TRAVEL_PASSAGES, title="Business travel policy")
-    factories.a_document(
-        closed, "The salary band of grade G5 begins at 90,000.", title="Salary bands"
-    )
+    factories.a_document(closed, "The salary band of grade G5 begins at 90,000.", title="Salary bands")
     return Site(
         tenant=tenant,
         other=other,

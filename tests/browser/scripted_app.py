@@ -8,20 +8,20 @@ from uuid import UUID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
 
-from ragsite.asgi import application  # noqa: I001, E402  (starts Django, on which all below depend)
+from ragsite.asgi import application  # noqa: I001  (starts Django, on which all below depend)
 
-from accounts.database import in_database, reading  # noqa: E402
-from accounts.scope import AccessScope  # noqa: E402
-from retrieval.api import queries  # noqa: E402
-from retrieval.audit.trail import DatabaseAuditTrail  # noqa: E402
-from retrieval.errors import GeneratorUnavailable  # noqa: E402
-from retrieval.interfaces import Components, Draft, Inspected, Miss, Released  # noqa: E402
-from retrieval.models import ChunkText, Document  # noqa: E402
-from retrieval.values.answers import Answered, Usage  # noqa: E402
-from retrieval.values.chunks import Candidates, PermittedChunk, PermittedChunks, SearchPlan  # noqa: E402
-from retrieval.values.questions import Question, SafeQuestion, SearchQuery  # noqa: E402
-from retrieval.values.verdicts import Action, Finding, Verdict  # noqa: E402
-from tests.browser import scripts  # noqa: E402
+from accounts.database import in_database, reading
+from accounts.scope import AccessScope
+from retrieval.api import queries
+from retrieval.audit.trail import DatabaseAuditTrail
+from retrieval.errors import GeneratorUnavailable
+from retrieval.interfaces import Components, Draft, Inspected, Miss, Released
+from retrieval.models import ChunkText, Document
+from retrieval.values.answers import Answered, Usage
+from retrieval.values.chunks import Candidates, PermittedChunk, PermittedChunks, SearchPlan
+from retrieval.values.questions import Question, SafeQuestion, SearchQuery
+from retrieval.values.verdicts import Action, Finding, Verdict
+from tests.browser import scripts
 
 __all__ = ["application"]
 
@@ -114,7 +114,8 @@ def readable_chunks(scope: AccessScope) -> tuple[PermittedChunk, ...]:
             PermittedChunk(
                 chunk_id=chunk.chunk_id, document_id=chunk.document_id, ordinal=chunk.ordinal, rank=rank,
                 score=1 / rank, title=chunk.document.title, heading=chunk.heading, page=chunk.page,
-                text=chunk.body, start_char=chunk.start_char, end_char=chunk.end_char, digest=bytes(chunk.digest),
+                text=chunk.body, start_char=chunk.start_char, end_char=chunk.end_char,
+                digest=bytes(chunk.digest),
             )
             for rank, chunk in enumerate(chunks.order_by("-document__title", "ordinal")[:6], start=1)
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """The ask console in a real browser on a real server; only the language model is scripted."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from accounts.database import managing
 from compliance.models import AuditEntry
@@ -20,16 +20,20 @@ def ask(page: Page, question: str) -> None:
     page.keyboard.press("Enter")
 
 
-def exchange(page: Page, state: str):
+def exchange(page: Page, state: str) -> Locator:
     return page.locator(f'.exchange[data-state="{state}"]').last
 
 
 def audit_outcomes(site: Site) -> list[str]:
     with managing(site.tenant.pk):
-        return list(AuditEntry.objects.filter(event="query.closed").order_by("sequence").values_list("outcome", flat=True))
+        return list(
+            AuditEntry.objects.filter(event="query.closed")
+            .order_by("sequence")
+            .values_list("outcome", flat=True)
+        )
 
 
-def test_signing_in_leads_to_the_console(page: Page, site: Site):
+def test_signing_in_leads_to_the_console(page: Page, site: Site) -> None:
     page.goto("/")
     page.get_by_label("Email address").fill(site.member.user.email)
     page.get_by_label("Password").fill(scripts.PASSWORD)
@@ -38,7 +42,7 @@ def test_signing_in_leads_to_the_console(page: Page, site: Site):
     expect(page.get_by_role("heading", level=1)).to_have_text("Ask the documents of Acme Instruments")
 
 
-def test_an_answer_comes_with_sources_and_the_times_of_its_stages(console: Page):
+def test_an_answer_comes_with_sources_and_the_times_of_its_stages(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
 
     answered = exchange(console, "answered")
@@ -50,14 +54,14 @@ def test_an_answer_comes_with_sources_and_the_times_of_its_stages(console: Page)
     expect(answered.get_by_text("Permissions checked again")).to_be_visible()
 
 
-def test_the_words_an_answer_repeats_are_marked_in_the_passage(console: Page):
+def test_the_words_an_answer_repeats_are_marked_in_the_passage(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
 
     marked = exchange(console, "answered").locator(".source mark").first
     expect(marked).to_have_text("A full-time employee has 27 days of paid holiday in each calendar year.")
 
 
-def test_a_citation_leads_to_its_card_and_escape_leads_back(console: Page):
+def test_a_citation_leads_to_its_card_and_escape_leads_back(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
     citation = exchange(console, "answered").get_by_role("button", name="Source 2").first
 
@@ -67,7 +71,7 @@ def test_a_citation_leads_to_its_card_and_escape_leads_back(console: Page):
     expect(citation).to_be_focused()
 
 
-def test_a_card_opens_the_cited_passage(console: Page, site: Site):
+def test_a_card_opens_the_cited_passage(console: Page, site: Site) -> None:
     ask(console, scripts.HOLIDAY)
     exchange(console, "answered").get_by_role("link", name="Open passage 2").click()
 
@@ -83,20 +87,22 @@ def test_a_card_opens_the_cited_passage(console: Page, site: Site):
         (scripts.BROKEN, "failed", "The language model does not answer"),
     ],
 )
-def test_an_end_without_an_answer_is_said_plainly(console: Page, question: str, state: str, sentence: str):
+def test_an_end_without_an_answer_is_said_plainly(
+    console: Page, question: str, state: str, sentence: str
+) -> None:
     ask(console, question)
 
     expect(exchange(console, state).locator("[data-notice]")).to_contain_text(sentence)
     expect(exchange(console, state).locator("[data-answer]")).to_be_empty()
 
 
-def test_a_failure_shows_its_request_id(console: Page):
+def test_a_failure_shows_its_request_id(console: Page) -> None:
     ask(console, scripts.BROKEN)
 
     expect(exchange(console, "failed").locator("[data-notice-request]")).to_contain_text("Request ")
 
 
-def test_a_withheld_answer_is_taken_back_from_the_page(console: Page):
+def test_a_withheld_answer_is_taken_back_from_the_page(console: Page) -> None:
     ask(console, scripts.WITHHELD)
 
     withheld = exchange(console, "withheld")
@@ -105,7 +111,7 @@ def test_a_withheld_answer_is_taken_back_from_the_page(console: Page):
     assert "The code word is" not in console.locator("body").inner_text()
 
 
-def test_personal_data_is_shown_masked_as_it_went_on(console: Page):
+def test_personal_data_is_shown_masked_as_it_went_on(console: Page) -> None:
     ask(console, scripts.MASKED)
 
     expect(exchange(console, "answered").locator(".question")).to_have_text(scripts.MASKED_TEXT)
@@ -113,7 +119,7 @@ def test_personal_data_is_shown_masked_as_it_went_on(console: Page):
 
 
 @pytest.mark.parametrize("stop", ["Escape", "button"])
-def test_stopping_ends_the_question_on_the_server_too(console: Page, site: Site, stop: str):
+def test_stopping_ends_the_question_on_the_server_too(console: Page, site: Site, stop: str) -> None:
     before = len(audit_outcomes(site))
     ask(console, scripts.ENDLESS)
     expect(exchange(console, "streaming")).to_contain_text("Once upon a time")
@@ -130,7 +136,7 @@ def test_stopping_ends_the_question_on_the_server_too(console: Page, site: Site,
     assert "abandoned" in audit_outcomes(site)[before:]
 
 
-def test_shift_enter_makes_a_new_line_and_asks_nothing(console: Page):
+def test_shift_enter_makes_a_new_line_and_asks_nothing(console: Page) -> None:
     box = console.get_by_label("Your question")
     box.fill("one")
     box.press("Shift+Enter")
@@ -140,7 +146,7 @@ def test_shift_enter_makes_a_new_line_and_asks_nothing(console: Page):
     expect(console.locator(".exchange")).to_have_count(0)
 
 
-def test_questions_of_one_conversation_stay_together_and_can_be_reopened(console: Page):
+def test_questions_of_one_conversation_stay_together_and_can_be_reopened(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
     exchange(console, "answered").wait_for()
     ask(console, scripts.NOTHING)
@@ -155,13 +161,15 @@ def test_questions_of_one_conversation_stay_together_and_can_be_reopened(console
     expect(console.locator(".exchange").first.locator(".cite").first).to_have_text("1")
 
 
-def test_the_announcer_tells_the_whole_answer_once(console: Page):
+def test_the_announcer_tells_the_whole_answer_once(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
 
-    expect(console.get_by_role("status")).to_contain_text("Answer, 2 sources. A full-time employee has 27 days")
+    expect(console.get_by_role("status")).to_contain_text(
+        "Answer, 2 sources. A full-time employee has 27 days"
+    )
 
 
-def test_a_switch_of_tenant_shows_the_other_ones_documents(console: Page):
+def test_a_switch_of_tenant_shows_the_other_ones_documents(console: Page) -> None:
     console.get_by_text("Account and organisation").locator("..").click()
     console.get_by_role("button", name="Globex Health").click()
 
@@ -170,9 +178,11 @@ def test_a_switch_of_tenant_shows_the_other_ones_documents(console: Page):
     expect(console.get_by_text("No document is shared with you yet.")).to_be_visible()
 
 
-def test_a_page_of_the_site_breaks_no_rule_of_its_own_policy(console: Page, site: Site):
+def test_a_page_of_the_site_breaks_no_rule_of_its_own_policy(console: Page, site: Site) -> None:
     complaints: list[str] = []
-    console.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    console.on(
+        "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+    )
     console.on("pageerror", lambda error: complaints.append(str(error)))
     for address in ("/", "/documents/", f"/documents/{site.holiday.pk}/"):
         console.goto(address)
@@ -183,7 +193,7 @@ def test_a_page_of_the_site_breaks_no_rule_of_its_own_policy(console: Page, site
     assert complaints == []
 
 
-def test_the_console_fits_a_phone(console: Page):
+def test_the_console_fits_a_phone(console: Page) -> None:
     console.set_viewport_size({"width": 390, "height": 844})
     ask(console, scripts.HOLIDAY)
     exchange(console, "answered").wait_for()
@@ -191,7 +201,7 @@ def test_the_console_fits_a_phone(console: Page):
     assert console.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_what_can_be_pressed_is_large_enough_to_be_hit(console: Page):
+def test_what_can_be_pressed_is_large_enough_to_be_hit(console: Page) -> None:
     ask(console, scripts.HOLIDAY)
     exchange(console, "answered").wait_for()
     too_small = console.evaluate(

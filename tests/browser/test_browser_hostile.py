@@ -14,12 +14,14 @@ WATCH = """
 window.seen = [];
 new MutationObserver((changes) => {
   for (const change of changes) {
-    const nodes = [...change.addedNodes].filter((n) => n.nodeType === 1).flatMap((n) => [n, ...n.querySelectorAll('*')]);
+    const added = [...change.addedNodes].filter((node) => node.nodeType === 1);
+    const nodes = added.flatMap((node) => [node, ...node.querySelectorAll('*')]);
     if (change.type === 'attributes') nodes.push(change.target);
     for (const node of nodes) {
       if (!node.closest('.answer-text')) continue;
       if (!/^(DIV|P|UL|OL|LI|STRONG|CODE|PRE|BR|BUTTON)$/.test(node.tagName)) seen.push(node.tagName);
-      for (const { name } of node.attributes) if (/^(on|src|href|style|srcset|action)/.test(name)) seen.push(name);
+      const names = [...node.attributes].map(({ name }) => name);
+      seen.push(...names.filter((name) => /^(on|src|href|style|action)/.test(name)));
     }
   }
 }).observe(document, { childList: true, subtree: true, attributes: true });
@@ -32,7 +34,9 @@ SERVE = """([text, cut]) => {
   const pieces = [bytes.slice(0, cut), bytes.slice(cut)];
   window.fetch = async (address) => address.endsWith('conversations')
     ? new Response('{"id": "00000000-0000-4000-8000-000000000000"}')
-    : new Response(new ReadableStream({ pull(c) { pieces.length ? c.enqueue(pieces.shift()) : c.close(); } }));
+    : new Response(new ReadableStream({
+        pull(to) { pieces.length ? to.enqueue(pieces.shift()) : to.close(); },
+      }));
 }"""
 
 
@@ -78,7 +82,7 @@ def frames(text: str) -> str:
     return "".join(f"event: {name}\ndata: {json.dumps(p, ensure_ascii=False)}\n\n" for name, p in events)
 
 
-def test_a_hostile_answer_sent_letter_by_letter_stays_words(watched: Page, elsewhere: list[str]):
+def test_a_hostile_answer_sent_letter_by_letter_stays_words(watched: Page, elsewhere: list[str]) -> None:
     ask(watched, scripts.HOSTILE)
     watched.locator('.exchange[data-state="answered"]').wait_for()
 
@@ -90,7 +94,7 @@ def test_a_hostile_answer_sent_letter_by_letter_stays_words(watched: Page, elsew
     assert elsewhere == []
 
 
-def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, elsewhere: list[str]):
+def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, elsewhere: list[str]) -> None:
     stream = frames(scripts.HOSTILE_SHORT)
     whole = watched.evaluate(
         """async ([text, serve]) => {
@@ -102,7 +106,7 @@ def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, 
                install([text, cut]);
                box.value = 'q';
                form.requestSubmit();
-               while (document.querySelector('[data-stop]').hidden === false) await new Promise((r) => setTimeout(r));
+               while (!document.querySelector('[data-stop]').hidden) await new Promise((r) => setTimeout(r));
                shown.add(document.querySelector('.answer-text').textContent);
              }
              return [...shown];
@@ -117,7 +121,7 @@ def test_a_hostile_answer_is_harmless_wherever_its_bytes_are_cut(watched: Page, 
     assert elsewhere == []
 
 
-def test_a_hostile_title_and_passage_of_a_source_stay_words(watched: Page, elsewhere: list[str]):
+def test_a_hostile_title_and_passage_of_a_source_stay_words(watched: Page, elsewhere: list[str]) -> None:
     text = frames("Fine. [1]")
     watched.evaluate(SERVE, [text, len(text)])
     ask(watched, "q")
@@ -130,7 +134,7 @@ def test_a_hostile_title_and_passage_of_a_source_stay_words(watched: Page, elsew
     assert elsewhere == []
 
 
-def test_a_reopened_hostile_answer_stays_words(watched: Page, elsewhere: list[str]):
+def test_a_reopened_hostile_answer_stays_words(watched: Page, elsewhere: list[str]) -> None:
     ask(watched, scripts.HOSTILE)
     watched.locator('.exchange[data-state="answered"]').wait_for()
     watched.reload()
@@ -142,7 +146,7 @@ def test_a_reopened_hostile_answer_stays_words(watched: Page, elsewhere: list[st
     assert elsewhere == []
 
 
-def test_a_stream_that_ends_early_says_so_and_keeps_nothing(watched: Page):
+def test_a_stream_that_ends_early_says_so_and_keeps_nothing(watched: Page) -> None:
     text = frames("Fine. [1]").split("event: done")[0]
     watched.evaluate(SERVE, [text, 10])
     ask(watched, "q")

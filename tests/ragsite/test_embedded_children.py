@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from ragsite.embedded.children import MARK, Children, find_supervised, sweep, wait_for
@@ -53,6 +53,12 @@ def test_ending_leaves_no_process(children: Children, command: list[str]) -> Non
 
     assert find_supervised(children.home) == []
     assert children.running == []
+
+
+def test_ctrl_c_in_our_terminal_does_not_reach_a_child(children: Children) -> None:
+    child = start(children, SLEEPER)
+
+    assert os.getsid(child.pid) != os.getsid(0)
 
 
 def test_a_grandchild_out_of_reach_of_signals_is_found_by_its_mark(children: Children) -> None:

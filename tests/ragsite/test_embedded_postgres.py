@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
@@ -134,12 +134,13 @@ def test_a_killed_server_comes_back_with_its_rows(home: Places) -> None:
 
 
 def test_a_process_number_that_another_program_got_is_no_obstacle(home: Places) -> None:
-    home.run.mkdir()
-    for lock in (home.postgres_data / "postmaster.pid", home.run / ".s.PGSQL.5432.lock"):
-        lock.write_text(f"{os.getpid()}\n{home.postgres_data}\n")
-
     with services_in(home) as services:
-        services.start_postgres(services.prepare())
+        secrets = services.prepare()
+        other = services.children.start("other", ["sleep", "600"], account=services.account)
+        for lock in (home.postgres_data / "postmaster.pid", home.run / ".s.PGSQL.5432.lock"):
+            lock.write_text(f"{other.process.pid}\n{home.postgres_data}\n")
+
+        services.start_postgres(secrets)
 
         assert services.children.first_dead() is None
 

@@ -24,25 +24,29 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_forever()
 # Notes that it ran and, as the real one does, what it prepared for.
 PREPARE = """
 import pathlib, sys
+sys.path.insert(0, sys.argv[3])
 from ragsite.up.prepared import Prepared, fingerprint
-home, root = map(pathlib.Path, sys.argv[1:])
+home, root = map(pathlib.Path, sys.argv[1:3])
 (home / "prepared-times").open("a").write("once\\n")
 Prepared(home=home).remember(fingerprint=fingerprint(root))
 """
 WORKER = "import subprocess; subprocess.run(['sleep', '600'])"
 
 
-def plan_for(home: Path, port: int, worker: str = WORKER, **chosen: str) -> Plan:
+def plan_for(home: Path, port: int, worker: str = WORKER, redis_url: str = "") -> Plan:
+    # A checkout of its own, that nobody edits while a test runs.
+    checkout = home.parent
+    (checkout / "requirements.lock").touch()
     return Plan(
-        root=ROOT,
+        root=checkout,
         places=Places(home=home),
         port=port,
-        prepare=(sys.executable, "-c", PREPARE, str(home), str(ROOT)),
+        prepare=(sys.executable, "-c", PREPARE, str(home), str(checkout), str(ROOT)),
         parts=(
             Part(name="web", command=(sys.executable, "-c", WEB, str(port))),
             Part(name="worker", command=(sys.executable, "-c", worker)),
         ),
-        **chosen,
+        redis_url=redis_url,
     )
 
 

@@ -41,7 +41,7 @@ def use(name: str) -> None:
         connection = connections[alias]
         connection.close()
         if getattr(connection, "pool", None):
-            connection.close_pool()
+            connection.close_pool()  # type: ignore[attr-defined]
         connection.settings_dict["NAME"] = name
 
 

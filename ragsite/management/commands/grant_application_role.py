@@ -57,6 +57,4 @@ def grant(cursor: Any, role: str) -> None:
             rights = "select, insert"
         else:
             rights = "select, insert, update, delete"
-        cursor.execute(
-            sql.SQL("grant {} on {} to {}").format(sql.SQL(rights), sql.Identifier(table), name)
-        )
+        cursor.execute(sql.SQL("grant {} on {} to {}").format(sql.SQL(rights), sql.Identifier(table), name))

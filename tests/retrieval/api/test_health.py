@@ -1,15 +1,18 @@
 """Health for machines: alive, ready, and why not."""
 
+from pathlib import Path
+
 import pytest
 from django.db import DatabaseError
 from django.test import Client
+from pytest_django import Settings
 
 from retrieval.api import health
 from retrieval.encoders.prepared import GRAPH, NAME, RECORD, WEIGHTS
 
 
 @pytest.fixture
-def everything_there(monkeypatch, settings, tmp_path):
+def everything_there(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Path:
     """All that a test process does not have of its own: Redis, and a built encoder."""
     monkeypatch.setitem(health.CHECKS, "redis", lambda: None)
     folder = tmp_path / NAME
@@ -20,12 +23,12 @@ def everything_there(monkeypatch, settings, tmp_path):
     return folder
 
 
-def test_a_living_process_says_so_without_a_database():
+def test_a_living_process_says_so_without_a_database() -> None:
     assert Client().get("/livez").json() == {"status": "alive"}
 
 
 @pytest.mark.django_db
-def test_a_process_with_everything_it_needs_is_ready(everything_there):
+def test_a_process_with_everything_it_needs_is_ready(everything_there: Path) -> None:
     response = Client().get("/readyz")
 
     assert response.status_code == 200
@@ -34,7 +37,9 @@ def test_a_process_with_everything_it_needs_is_ready(everything_there):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["database", "redis", "migrations", "encoder"])
-def test_a_process_that_lacks_something_names_it_and_not_where_it_is(name, everything_there, monkeypatch):
+def test_a_process_that_lacks_something_names_it_and_not_where_it_is(
+    name: str, everything_there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails() -> None:
         raise DatabaseError("connection to postgresql://owner:hunter2@db.internal failed")
 
@@ -49,7 +54,7 @@ def test_a_process_that_lacks_something_names_it_and_not_where_it_is(name, every
 
 
 @pytest.mark.django_db
-def test_a_process_without_the_encoders_graph_is_not_ready(everything_there):
+def test_a_process_without_the_encoders_graph_is_not_ready(everything_there: Path) -> None:
     (everything_there / GRAPH).unlink()
 
     response = Client().get("/readyz")
@@ -58,7 +63,7 @@ def test_a_process_without_the_encoders_graph_is_not_ready(everything_there):
     assert "prepare_encoder" in response.json()["checks"]["encoder"]["detail"]
 
 
-def test_a_redis_that_is_away_is_noticed(settings, tmp_path):
+def test_a_redis_that_is_away_is_noticed(settings: Settings, tmp_path: Path) -> None:
     settings.CELERY_BROKER_URL = f"redis+socket://{tmp_path}/nobody.sock"
 
     assert health.outcome_of("redis", health.redis_answers) == {
@@ -68,8 +73,10 @@ def test_a_redis_that_is_away_is_noticed(settings, tmp_path):
 
 
 @pytest.mark.django_db
-def test_waiting_migrations_are_noticed(monkeypatch):
+def test_waiting_migrations_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     health.no_migration_waits.cache_clear()
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda self, targets: [("0099_more", False)])
+    monkeypatch.setattr(
+        health.MigrationExecutor, "migration_plan", lambda self, targets: [("0099_more", False)]
+    )
 
     assert not health.outcome_of("migrations", health.migrations_are_applied)["ready"]

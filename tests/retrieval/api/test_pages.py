@@ -38,11 +38,11 @@ def a_query(member: Membership, document: Document, **changes: object) -> Query:
             "question": "How many days?", "answer": "27 days [1].", "outcome": "answered", "surface": "web",
             "citations": [citation | {"heading": "", "page": None}], "stages_ms": {"retrieval": 12.5},
         }  # fmt: skip
-        return Query.objects.create(**(fields | changes))  # type: ignore[arg-type]
+        return Query.objects.create(**(fields | changes))
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_a_page_sends_strangers_to_sign_in(address):
+def test_a_page_sends_strangers_to_sign_in(address: str) -> None:
     response = Client().get(address)
 
     assert response.status_code == 302
@@ -50,7 +50,7 @@ def test_a_page_sends_strangers_to_sign_in(address):
 
 
 @pytest.mark.parametrize("address", PAGES[:2])
-def test_a_person_without_a_tenant_is_told_so(address):
+def test_a_person_without_a_tenant_is_told_so(address: str) -> None:
     member = factories.a_member(factories.a_tenant())
     Membership.objects.filter(pk=member.pk).update(is_active=False)
 
@@ -60,7 +60,7 @@ def test_a_person_without_a_tenant_is_told_so(address):
     assert "no organisation here lists you" in response.content.decode()
 
 
-def test_a_document_shows_its_passages_with_their_anchors():
+def test_a_document_shows_its_passages_with_their_anchors() -> None:
     tenant = factories.a_tenant()
     document = a_readable_document(tenant, "You have 27 days.", "Five may be carried over.")
 
@@ -71,14 +71,14 @@ def test_a_document_shows_its_passages_with_their_anchors():
     assert "Five may be carried over." in page
 
 
-def test_a_citations_address_opens_the_document_without_a_detour():
+def test_a_citations_address_opens_the_document_without_a_detour() -> None:
     tenant = factories.a_tenant()
     document = a_readable_document(tenant)
 
     assert signed_in(factories.a_member(tenant)).get(f"/documents/{document.pk}").status_code == 200
 
 
-def test_a_documents_markup_is_shown_as_words():
+def test_a_documents_markup_is_shown_as_words() -> None:
     tenant = factories.a_tenant()
     document = a_readable_document(tenant, "<script>alert(1)</script>", title="<b>bold</b>")
 
@@ -90,7 +90,7 @@ def test_a_documents_markup_is_shown_as_words():
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_a_forbidden_document_looks_like_an_absent_one_to_every_role(role):
+def test_a_forbidden_document_looks_like_an_absent_one_to_every_role(role: Role) -> None:
     tenant, other = factories.a_tenant(), factories.a_tenant()
     ungranted = factories.a_document(factories.a_collection(tenant), "Secret.")
     foreign = a_readable_document(other)
@@ -102,7 +102,7 @@ def test_a_forbidden_document_looks_like_an_absent_one_to_every_role(role):
     assert {response.content for response in closed} == {absent.content}
 
 
-def test_a_document_that_is_not_searchable_cannot_be_opened():
+def test_a_document_that_is_not_searchable_cannot_be_opened() -> None:
     tenant = factories.a_tenant()
     document = a_readable_document(tenant)
     with managing(tenant.pk):
@@ -111,7 +111,7 @@ def test_a_document_that_is_not_searchable_cannot_be_opened():
     assert signed_in(factories.a_member(tenant)).get(f"/documents/{document.pk}/").status_code == 404
 
 
-def test_opening_a_document_is_written_to_the_audit_trail():
+def test_opening_a_document_is_written_to_the_audit_trail() -> None:
     tenant = factories.a_tenant()
     document, reader = a_readable_document(tenant), factories.a_member(tenant)
 
@@ -124,7 +124,7 @@ def test_opening_a_document_is_written_to_the_audit_trail():
     assert "27 days" not in str(entry.additional_data)
 
 
-def test_a_document_that_was_not_opened_is_not_recorded_as_read():
+def test_a_document_that_was_not_opened_is_not_recorded_as_read() -> None:
     tenant = factories.a_tenant()
     document = factories.a_document(factories.a_collection(tenant), "Secret.")
 
@@ -134,7 +134,7 @@ def test_a_document_that_was_not_opened_is_not_recorded_as_read():
         assert not AuditEntry.objects.filter(event="document.read").exists()
 
 
-def test_a_document_stays_closed_when_its_reading_cannot_be_recorded(monkeypatch):
+def test_a_document_stays_closed_when_its_reading_cannot_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_trail(**_: object) -> None:
         raise pages.DatabaseError("the trail is gone")
 
@@ -149,7 +149,7 @@ def test_a_document_stays_closed_when_its_reading_cannot_be_recorded(monkeypatch
 
 
 @pytest.mark.parametrize("wanted", ["", "-1", "x", "9" * 30, "²"])
-def test_nonsense_in_the_address_begins_at_the_first_passage(wanted):
+def test_nonsense_in_the_address_begins_at_the_first_passage(wanted: str) -> None:
     tenant = factories.a_tenant()
     document = a_readable_document(tenant)
 
@@ -158,7 +158,7 @@ def test_nonsense_in_the_address_begins_at_the_first_passage(wanted):
     assert "27 days" in response.content.decode()
 
 
-def test_a_long_document_comes_in_pages(monkeypatch):
+def test_a_long_document_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PASSAGES_PER_PAGE", 2)
     tenant = factories.a_tenant()
     document = a_readable_document(tenant, "First.", "Second.", "Third.")
@@ -173,7 +173,7 @@ def test_a_long_document_comes_in_pages(monkeypatch):
     assert "?from=0" in second
 
 
-def test_the_list_shows_a_member_only_what_she_may_read():
+def test_the_list_shows_a_member_only_what_she_may_read() -> None:
     tenant = factories.a_tenant()
     a_readable_document(tenant, title="Open policy")
     factories.a_document(factories.a_collection(tenant), "Secret.", title="Salary bands")
@@ -186,7 +186,7 @@ def test_the_list_shows_a_member_only_what_she_may_read():
     assert "Elsewhere" not in page
 
 
-def test_the_list_shows_an_editor_states_but_no_door_to_what_she_may_not_read():
+def test_the_list_shows_an_editor_states_but_no_door_to_what_she_may_not_read() -> None:
     tenant = factories.a_tenant()
     closed = factories.a_document(factories.a_collection(tenant), "Secret.", title="Salary bands")
     a_readable_document(factories.a_tenant(), title="Elsewhere")
@@ -199,7 +199,7 @@ def test_the_list_shows_an_editor_states_but_no_door_to_what_she_may_not_read():
     assert "Elsewhere" not in page
 
 
-def test_a_conversation_is_reopened_by_its_own_person_only():
+def test_a_conversation_is_reopened_by_its_own_person_only() -> None:
     tenant = factories.a_tenant()
     owner, colleague = factories.a_member(tenant), factories.a_member(tenant, role=Role.OWNER)
     query = a_query(owner, a_readable_document(tenant))
@@ -209,7 +209,7 @@ def test_a_conversation_is_reopened_by_its_own_person_only():
     assert signed_in(colleague).get(address).status_code == 404
 
 
-def test_the_list_of_conversations_is_the_persons_own():
+def test_the_list_of_conversations_is_the_persons_own() -> None:
     tenant = factories.a_tenant()
     owner, colleague = factories.a_member(tenant), factories.a_member(tenant)
     a_query(owner, a_readable_document(tenant), question="Am I being dismissed?")
@@ -218,7 +218,7 @@ def test_the_list_of_conversations_is_the_persons_own():
     assert "Am I being dismissed?" not in signed_in(colleague).get("/").content.decode()
 
 
-def test_an_old_answer_closes_with_the_documents_it_cites():
+def test_an_old_answer_closes_with_the_documents_it_cites() -> None:
     tenant = factories.a_tenant()
     owner, document = factories.a_member(tenant), a_readable_document(tenant)
     query = a_query(owner, document)
@@ -232,7 +232,7 @@ def test_an_old_answer_closes_with_the_documents_it_cites():
     assert "may not read any more" in page
 
 
-def test_every_page_forbids_scripts_and_styles_from_elsewhere_and_inline():
+def test_every_page_forbids_scripts_and_styles_from_elsewhere_and_inline() -> None:
     tenant = factories.a_tenant()
     response = signed_in(factories.a_member(tenant)).get("/")
     page = response.content.decode()
@@ -244,7 +244,7 @@ def test_every_page_forbids_scripts_and_styles_from_elsewhere_and_inline():
     assert "//" not in page.replace("<!doctype html>", "").replace("http://www.w3.org", "")
 
 
-def test_a_role_without_the_right_to_ask_gets_no_box(monkeypatch):
+def test_a_role_without_the_right_to_ask_gets_no_box(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RIGHTS, Role.MEMBER, frozenset())
 
     page = signed_in(factories.a_member(factories.a_tenant())).get("/").content.decode()
@@ -253,7 +253,7 @@ def test_a_role_without_the_right_to_ask_gets_no_box(monkeypatch):
     assert "does not include asking questions" in page
 
 
-def test_an_error_of_ours_shows_its_request_id_and_nothing_else(monkeypatch):
+def test_an_error_of_ours_shows_its_request_id_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("password=hunter2")
 

@@ -34,16 +34,16 @@ def signed_in(membership: Membership) -> Client:
 
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
-def test_no_address_leads_off_this_site_after_a_choice(wanted):
+def test_no_address_leads_off_this_site_after_a_choice(wanted: str) -> None:
     assert local_path(wanted) == "/"
 
 
-def test_a_path_of_this_site_is_kept_after_a_choice():
+def test_a_path_of_this_site_is_kept_after_a_choice() -> None:
     assert local_path("/documents/?page=2") == "/documents/?page=2"
 
 
 @pytest.mark.django_db
-def test_a_person_of_two_tenants_moves_between_them():
+def test_a_person_of_two_tenants_moves_between_them() -> None:
     first, second = factories.a_tenant(), factories.a_tenant()
     member = factories.a_member(first)
     Membership.objects.create(tenant=second, user=member.user)
@@ -57,7 +57,7 @@ def test_a_person_of_two_tenants_moves_between_them():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("chosen", ["foreign", "absent", "nonsense"])
-def test_a_tenant_one_does_not_belong_to_cannot_be_chosen(chosen):
+def test_a_tenant_one_does_not_belong_to_cannot_be_chosen(chosen: str) -> None:
     client = signed_in(factories.a_member(factories.a_tenant()))
     tenant = {"foreign": str(factories.a_tenant().pk), "absent": str(uuid.uuid4()), "nonsense": "x"}[chosen]
 
@@ -66,7 +66,7 @@ def test_a_tenant_one_does_not_belong_to_cannot_be_chosen(chosen):
 
 
 @pytest.mark.django_db
-def test_choosing_a_tenant_takes_a_post_with_a_token():
+def test_choosing_a_tenant_takes_a_post_with_a_token() -> None:
     member = factories.a_member(factories.a_tenant())
     client = Client(enforce_csrf_checks=True)
     client.force_login(member.user, backend="django.contrib.auth.backends.ModelBackend")
@@ -77,7 +77,7 @@ def test_choosing_a_tenant_takes_a_post_with_a_token():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("case", ["no such account", "wrong password", "deactivated"])
-def test_every_failed_sign_in_says_the_same(case):
+def test_every_failed_sign_in_says_the_same(case: str) -> None:
     member = factories.a_member(factories.a_tenant(), password=PASSWORD)
     if case == "deactivated":
         member.user.is_active = False
@@ -92,7 +92,7 @@ def test_every_failed_sign_in_says_the_same(case):
 
 
 @pytest.mark.django_db
-def test_signing_in_goes_on_to_a_page_of_this_site_only():
+def test_signing_in_goes_on_to_a_page_of_this_site_only() -> None:
     member = factories.a_member(factories.a_tenant(), password=PASSWORD)
     credentials = {"username": member.user.email.upper(), "password": PASSWORD}
 
@@ -104,7 +104,7 @@ def test_signing_in_goes_on_to_a_page_of_this_site_only():
 
 
 @pytest.mark.django_db
-def test_signing_out_takes_a_post():
+def test_signing_out_takes_a_post() -> None:
     client = signed_in(factories.a_member(factories.a_tenant()))
 
     assert client.get("/sign-out/").status_code == 405
@@ -113,7 +113,7 @@ def test_signing_out_takes_a_post():
 
 
 @pytest.mark.django_db
-def test_a_conversation_begins_in_the_callers_own_name():
+def test_a_conversation_begins_in_the_callers_own_name() -> None:
     member = factories.a_member(factories.a_tenant())
 
     response = signed_in(member).post("/api/v1/conversations", {"user": 1}, "application/json")
@@ -124,7 +124,9 @@ def test_a_conversation_begins_in_the_callers_own_name():
 
 
 @pytest.mark.django_db
-def test_a_conversation_is_refused_to_strangers_and_to_roles_that_may_not_ask(monkeypatch):
+def test_a_conversation_is_refused_to_strangers_and_to_roles_that_may_not_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(RIGHTS, Role.MEMBER, frozenset())
     member = factories.a_member(factories.a_tenant())
 

@@ -1,11 +1,14 @@
 """Editors bring files in and follow them."""
 
 import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from kombu.exceptions import OperationalError
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.database import managing
 from accounts.models import Membership, Tenant
@@ -14,19 +17,24 @@ from retrieval.api import uploads
 from retrieval.models import Collection, Document
 from tests import factories
 
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as TestResponse
+
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def folder(settings, tmp_path):
+def folder(settings: Settings, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path
     return tmp_path
 
 
 @pytest.fixture
-def dispatched(monkeypatch) -> list[uuid.UUID]:
+def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[uuid.UUID]:
     documents: list[uuid.UUID] = []
-    monkeypatch.setattr(uploads, "dispatch_ingestion", lambda tenant_id, document_id: documents.append(document_id))
+    monkeypatch.setattr(
+        uploads, "dispatch_ingestion", lambda tenant_id, document_id: documents.append(document_id)
+    )
     return documents
 
 
@@ -41,13 +49,15 @@ def documents_of(tenant: Tenant) -> list[Document]:
         return list(Document.objects.filter(tenant_id=tenant.pk))
 
 
-def upload(client: Client, shelf: Collection, *contents: bytes, name: str = "policy.txt"):
+def upload(client: Client, shelf: Collection, *contents: bytes, name: str = "policy.txt") -> "TestResponse":
     files = [SimpleUploadedFile(name, content) for content in contents]
-    form = {"collection": str(shelf.pk), "sensitivity": "1", "files": files}
+    form = {"collection": str(shelf.pk), "sensitivity": "1", "chosen": files}
     return client.post("/documents/upload/", form, follow=True)
 
 
-def test_an_editors_upload_is_kept_and_put_in_line(dispatched, django_capture_on_commit_callbacks):
+def test_an_editors_upload_is_kept_and_put_in_line(
+    dispatched: list[uuid.UUID], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     tenant = factories.a_tenant()
     client = signed_in(factories.a_member(tenant, role=Role.EDITOR))
 
@@ -61,7 +71,7 @@ def test_an_editors_upload_is_kept_and_put_in_line(dispatched, django_capture_on
     assert "Waiting" in page
 
 
-def test_an_empty_file_gets_its_reason_and_is_not_kept():
+def test_an_empty_file_gets_its_reason_and_is_not_kept() -> None:
     tenant = factories.a_tenant()
     client = signed_in(factories.a_member(tenant, role=Role.EDITOR))
 
@@ -72,7 +82,7 @@ def test_an_empty_file_gets_its_reason_and_is_not_kept():
 
 
 @pytest.mark.parametrize("role", [role for role in Role if not may(role, Right.EDIT_DOCUMENTS)])
-def test_only_editors_upload_and_follow(role):
+def test_only_editors_upload_and_follow(role: Role) -> None:
     tenant = factories.a_tenant()
     client = signed_in(factories.a_member(tenant, role=role))
 
@@ -81,7 +91,7 @@ def test_only_editors_upload_and_follow(role):
     assert documents_of(tenant) == []
 
 
-def test_nothing_can_be_put_into_another_tenants_collection():
+def test_nothing_can_be_put_into_another_tenants_collection() -> None:
     tenant, other = factories.a_tenant(), factories.a_tenant()
     client = signed_in(factories.a_member(tenant, role=Role.EDITOR))
 
@@ -91,7 +101,9 @@ def test_nothing_can_be_put_into_another_tenants_collection():
     assert documents_of(tenant) + documents_of(other) == []
 
 
-def test_a_file_is_taken_in_even_when_the_queue_is_away(monkeypatch, django_capture_on_commit_callbacks):
+def test_a_file_is_taken_in_even_when_the_queue_is_away(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     def away(tenant_id: uuid.UUID, document_id: uuid.UUID) -> None:
         raise OperationalError
 
@@ -106,13 +118,15 @@ def test_a_file_is_taken_in_even_when_the_queue_is_away(monkeypatch, django_capt
     assert [document.status for document in documents_of(tenant)] == ["received"]
 
 
-def test_states_are_told_of_the_tenants_own_documents_only():
+def test_states_are_told_of_the_tenants_own_documents_only() -> None:
     tenant = factories.a_tenant()
     own = factories.a_document(factories.a_collection(tenant), "text")
     foreign = factories.a_document(factories.a_collection(factories.a_tenant()), "text")
     client = signed_in(factories.a_member(tenant, role=Role.EDITOR))
 
-    told = client.get("/documents/statuses/", {"id": [str(own.pk), str(foreign.pk), str(uuid.uuid4())]}).json()
+    told = client.get(
+        "/documents/statuses/", {"id": [str(own.pk), str(foreign.pk), str(uuid.uuid4())]}
+    ).json()
 
     assert [document["id"] for document in told["documents"]] == [str(own.pk)]
     assert told["documents"][0]["words"] == "Ready"

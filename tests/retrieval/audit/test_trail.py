@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import DatabaseError
@@ -26,7 +27,7 @@ def scope(db: None) -> AccessScope:
     return a_scope(a_tenant())
 
 
-def ask_with_trail(scope: AccessScope, text: str = SECRET_WORDS, **script: object) -> Question:
+def ask_with_trail(scope: AccessScope, text: str = SECRET_WORDS, **script: Any) -> Question:
     question = Question(text=text, scope=scope)
     components = replace(some_components(**script), audit_trail=DatabaseAuditTrail())
     ask_sync(question, components)

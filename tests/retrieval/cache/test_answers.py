@@ -262,7 +262,7 @@ def test_row_level_security_alone_keeps_a_cached_answer_back(monkeypatch):
     monkeypatch.setattr(
         answers, "BY_EVIDENCE", answers.BY_EVIDENCE.replace(answers.ALL_EVIDENCE_READABLE, "true")
     )
-    reader, colleague, query, evidence = a_hidden_evidence()
+    reader, _, query, evidence = a_hidden_evidence()
 
     assert look_by_evidence(a_cache(), a_query(reader), evidence) is not None
     assert look_by_evidence(a_cache(), query, evidence) is None
@@ -270,7 +270,7 @@ def test_row_level_security_alone_keeps_a_cached_answer_back(monkeypatch):
 
 @pytest.mark.django_db
 def test_the_statement_alone_keeps_a_cached_answer_back(monkeypatch):
-    reader, colleague, query, evidence = a_hidden_evidence()
+    reader, _, query, evidence = a_hidden_evidence()
 
     def unguarded(scope: AccessScope):
         return managing(scope.tenant_id)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_leaving_a_stream_cancels_the_flow_and_closes_its_record_as_abandoned():
 
 
 def test_a_stream_ends_with_its_outcome():
-    async def collect() -> list[object]:
+    async def collect() -> list[Any]:
         return [item async for item in stream(a_question(), some_components())]
 
     items = asyncio.run(collect())
@@ -167,10 +168,14 @@ def test_a_stream_ends_with_its_outcome():
 
 def test_a_stream_raises_what_the_flow_raises_after_its_events():
     async def collect() -> list[object]:
-        items = []
-        with pytest.raises(ConnectionError):
+        items: list[object] = []
+
+        async def read() -> None:
             async for item in stream(a_question(), some_components(generator_error=ConnectionError())):
                 items.append(item)
+
+        with pytest.raises(ConnectionError):
+            await read()
         return items
 
     assert any(isinstance(item, TextReleased) for item in asyncio.run(collect()))

@@ -122,28 +122,36 @@ def test_a_passage_near_in_meaning_answers_with_few_words_in_common():
     ) == ["Subject access requests are answered within 30 days. [1]"]
 
 
-def test_a_number_that_the_passages_lack_counts_against_them():
-    assert "64,000" in answer("What is the salary band of grade G4?", BANDS)
-    assert answer("What is the salary band of grade G7 in code 9913?", BANDS) == ""
+def test_a_passage_that_lacks_the_questions_number_does_not_answer():
+    bands = permitted(
+        chunk("The salary band of grade G4 runs from 64,000 to 86,000 dollars.", dense_score=0.55)
+    )
+
+    assert pieces_of(ExtractiveGenerator(), query("What is the salary band of grade G4?"), bands)
+    assert pieces_of(ExtractiveGenerator(), query("What is the salary band of grade G7?"), bands) == []
 
 
 def test_no_passage_yields_nothing():
     assert answer("How many days?") == ""
 
 
-def test_an_answer_has_at_most_four_sentences_in_the_order_of_the_passages_and_700_characters():
-    first, second = (
-        "\n\n".join(f"Leave day rule {n} of the {name} leave handbook says {word * 12}." for n in range(9))
-        for name, word in (("old", "so "), ("new", "it "))
+def test_an_answer_has_at_most_four_sentences():
+    rules = "\n\n".join(
+        f"Leave day rule {n} of {word} says when leave begins." for n, word in enumerate("abcdefgh")
     )
-    pieces = pieces_of(
-        ExtractiveGenerator(), query("Which leave day rule says so?"), permitted(first, second)
-    )
-    numbers = [int(piece.rsplit("[", 1)[1].rstrip("]")) for piece in pieces]
 
-    assert 1 <= len(pieces) <= 4
-    assert numbers == sorted(numbers)
-    assert len("".join(pieces)) <= ANSWER_CHARS_MAX
+    assert len(pieces_of(ExtractiveGenerator(), query("Which leave rule says when?"), permitted(rules))) == 4
+
+
+def test_sentences_come_in_the_order_of_the_passages():
+    general = "Annual leave is 27 days. Leave is asked for in the portal."
+    closer = "The annual leave of contractors is 12 days, and their leave is unpaid."
+    question = query("How many days is the annual leave of contractors and employees?")
+
+    assert pieces_of(ExtractiveGenerator(), question, permitted(general, closer)) == [
+        "Annual leave is 27 days. [1]",
+        f" {closer} [2]",
+    ]
 
 
 def test_long_sentences_never_exceed_the_limit_together():

@@ -1,6 +1,7 @@
 """From upload to index: statuses, versions, and what happens when something breaks."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -69,7 +70,7 @@ class SuspiciousGuardrail:
 
 
 def some_ingestion(**changes) -> IngestionComponents:
-    parts = {
+    parts: dict[str, Any] = {
         "parse": parse_plainly,
         "split": one_piece_a_line,
         "guardrail": SuspiciousGuardrail(),

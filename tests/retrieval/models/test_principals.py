@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from guardian.shortcuts import assign_perm, remove_perm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -222,8 +222,8 @@ def test_a_revoked_right_loses_every_race_with_a_grant(committed: None):
 def test_grants_under_another_isolation_level_are_refused(committed: None):
     tenant = a_tenant()
     document = a_bare_document(a_collection(tenant))
-    with pytest.raises(Exception, match="READ COMMITTED"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("set transaction isolation level repeatable read")
-        with managing(tenant.pk):
-            assign_perm("view_document", a_group(tenant), document)
+    group = a_group(tenant)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read")
+        with managing(tenant.pk), pytest.raises(DatabaseError, match="READ COMMITTED"), transaction.atomic():
+            assign_perm("view_document", group, document)

@@ -39,7 +39,7 @@ def test_every_table_of_a_tenant_is_under_row_level_security():
 def rows_without_a_tenant(table: str) -> list[object]:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            return cursor.execute(f"select * from {table}").fetchall()  # noqa: S608  (from the catalogue)
+            return cursor.execute(f"select * from {table}").fetchall()
     except DatabaseError:
         return []
 
@@ -181,10 +181,13 @@ def test_the_application_cannot_change_the_trail(statement: str):
 
 def test_the_owner_cannot_change_the_trail_either(committed: None):
     a_tenant()
-    for statement in ("truncate compliance_auditentry", "insert-then-update"):
-        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(using="owner"):
-            with connections["owner"].cursor() as cursor:
-                if statement.startswith("truncate"):
-                    cursor.execute(statement)
-                cursor.execute("alter table compliance_auditentry no force row level security")
-                cursor.execute("update compliance_auditentry set outcome = 'changed'")
+    for statement in (
+        "truncate compliance_auditentry",
+        "update compliance_auditentry set outcome = 'changed'",
+        "delete from compliance_auditentry",
+    ):
+        with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+            # The owner's policies would hide the rows from her; without them the trigger is what is left.
+            cursor.execute("alter table compliance_auditentry no force row level security")
+            with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(using="owner"):
+                cursor.execute(statement)

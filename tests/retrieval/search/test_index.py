@@ -1,0 +1,145 @@
+"""What the index writer leaves behind, and what it keeps count of."""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from accounts.database import managing
+from retrieval.language.analyser import document_terms
+from retrieval.models import Chunk, ChunkLexeme, ChunkText, Document, LexemeFrequency
+from retrieval.search.index import PostgresChunkIndex
+from retrieval.search.postings import EVERY_CHUNK, postings
+from retrieval.values.chunks import NewChunk
+from tests.factories import a_collection, a_document, a_tenant, fake_vector
+
+pytestmark = pytest.mark.django_db
+
+
+def chunks_of(*texts: str, heading: str = "") -> list[NewChunk]:
+    return [
+        NewChunk(ordinal=n, text=text, heading=heading, page=n + 1, start_char=n, end_char=n + len(text))
+        for n, text in enumerate(texts)
+    ]
+
+
+def put(document: Document, *texts: str, heading: str = "") -> None:
+    vectors = np.stack([fake_vector(text) for text in texts])
+    with managing(document.tenant_id):
+        PostgresChunkIndex().replace(
+            document.tenant_id, document.pk, chunks_of(*texts, heading=heading), vectors
+        )
+
+
+def frequencies(tenant) -> dict[int, int]:
+    with managing(tenant.pk):
+        return dict(LexemeFrequency.objects.filter(tenant_id=tenant.pk).values_list("term", "chunks"))
+
+
+def counted(tenant, *texts: str) -> dict[int, int]:
+    """The frequencies as they should be, counted from the texts."""
+    expected = Counter(
+        term for text in texts for term in postings(tenant.pk, document_terms(text)).values()
+    )
+    return dict(expected) | ({EVERY_CHUNK: len(texts)} if texts else {})
+
+
+def test_a_chunk_stands_in_all_three_tables_under_one_id():
+    tenant = a_tenant()
+    document = a_document(a_collection(tenant), "annual leave", "sick pay")
+    with managing(tenant.pk):
+        ids = [
+            set(model.objects.filter(document=document).values_list(key, flat=True))
+            for model, key in ((Chunk, "id"), (ChunkLexeme, "chunk_id"), (ChunkText, "chunk_id"))
+        ]
+    assert len(ids[0]) == 2
+    assert ids[0] == ids[1] == ids[2]
+
+
+def test_the_text_is_kept_with_its_place_and_digest():
+    document = a_document(a_collection(a_tenant()))
+    put(document, "annual leave", heading="HR > Leave")
+    with managing(document.tenant_id):
+        row = ChunkText.objects.get(document=document)
+    assert (row.body, row.heading, row.page, row.start_char, row.end_char) == (
+        "annual leave", "HR > Leave", 1, 0, 12,
+    )  # fmt: skip
+    assert bytes(row.digest) == hashlib.sha256(b"annual leave").digest()
+
+
+def test_a_heading_counts_as_the_words_of_its_chunk():
+    document = a_document(a_collection(a_tenant()))
+    put(document, "ten days", heading="Sabbatical")
+    [sabbatical] = postings(document.tenant_id, document_terms("sabbatical")).values()
+    with managing(document.tenant_id):
+        assert sabbatical in ChunkLexeme.objects.get(document=document).terms
+
+
+def test_vectors_come_back_as_they_went_in_to_half_precision():
+    document = a_document(a_collection(a_tenant()), "annual leave for everybody")
+    with managing(document.tenant_id):
+        kept = np.array(Chunk.objects.get(document=document).embedding)
+    assert np.allclose(kept, fake_vector("annual leave for everybody"), atol=1e-3)
+
+
+def test_frequencies_follow_what_is_replaced_and_removed():
+    tenant = a_tenant()
+    collection = a_collection(tenant)
+    first = a_document(collection, "annual leave", "leave year")
+    second = a_document(collection, "leave and pay pay")
+    assert frequencies(tenant) == counted(tenant, "annual leave", "leave year", "leave and pay pay")
+
+    put(first, "sick pay")
+    assert frequencies(tenant) == counted(tenant, "sick pay", "leave and pay pay")
+
+    with managing(tenant.pk):
+        PostgresChunkIndex().remove(tenant.pk, second.pk)
+        PostgresChunkIndex().remove(tenant.pk, second.pk)
+    assert frequencies(tenant) == counted(tenant, "sick pay")
+
+
+def test_the_frequencies_of_one_tenant_ignore_another():
+    acme, globex = a_tenant(), a_tenant()
+    a_document(a_collection(acme), "annual leave")
+    before = frequencies(acme)
+    a_document(a_collection(globex), "annual leave")
+    assert frequencies(acme) == before
+
+
+def test_a_document_of_many_chunks_is_written_in_a_few_statements():
+    document = a_document(a_collection(a_tenant()))
+    statements: list[str] = []
+
+    def watch(execute, sql, *rest):
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(watch):
+        put(document, *(f"chunk number {n}" for n in range(300)))
+    assert len(statements) <= 15
+    with managing(document.tenant_id):
+        assert Chunk.objects.filter(document=document).count() == 300
+
+
+def test_a_text_with_a_zero_byte_is_kept_without_it():
+    document = a_document(a_collection(a_tenant()))
+    put(document, "annual\0leave")
+    with managing(document.tenant_id):
+        assert ChunkText.objects.get(document=document).body == "annual leave"
+
+
+def test_another_tenants_document_does_not_exist():
+    document = a_document(a_collection(a_tenant()))
+    stranger = a_tenant()
+    with managing(stranger.pk), pytest.raises(Document.DoesNotExist):
+        PostgresChunkIndex().replace(
+            stranger.pk, document.pk, chunks_of("leave"), np.stack([fake_vector("leave")])
+        )
+
+
+def test_as_many_vectors_as_chunks_are_expected():
+    document = a_document(a_collection(a_tenant()))
+    with managing(document.tenant_id), pytest.raises(ValueError, match="one vector a chunk"):
+        PostgresChunkIndex().replace(document.tenant_id, document.pk, chunks_of("a", "b"), np.ones((1, 384)))
