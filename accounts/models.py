@@ -5,7 +5,7 @@ import hmac
 import secrets
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -67,14 +67,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.BigIntegerField(primary_key=True, editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=200, blank=True)
-    is_active = models.BooleanField(default=True)  # type: ignore[assignment]  # the base has a plain True
+    is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("may open the admin", default=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
@@ -113,7 +113,7 @@ class Group(AuthGroup):
     label = models.CharField("name", max_length=150)
     builtin = models.BooleanField(default=False, editable=False)  # holds every active member
 
-    objects = GroupManager()  # type: ignore[assignment]  # narrower than the parent's
+    objects: ClassVar[GroupManager] = GroupManager()  # type: ignore[assignment]  # narrower than the parent's
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "label"], name="group_label_in_tenant")]

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from openai.types.chat import ChatCompletionMessageParam
 
 from retrieval.errors import GeneratorUnavailable
+from retrieval.generation.asides import without_masked_asides
 from retrieval.generation.chat import ChatLimits, chat
 from retrieval.generation.clients import ChatEndpoint
 from retrieval.generation.followups import leans_back
@@ -45,6 +46,7 @@ class RuleReformulator:
 
     def expanded(self, question: SafeQuestion, text: str) -> SearchQuery:
         """The search query for a text that stands on its own."""
+        text = without_masked_asides(text)
         terms = self._glossary.terms_for(question.scope.tenant_id)
         return SearchQuery(question=question, text=text, expansions=expansions_in(text, terms))
 

@@ -24,6 +24,9 @@ class Limits:
     postings_worth: int = 1_000  # the same for the lists of rare terms, which are cheaper still
 
 
+STANDARD = Limits()
+
+
 def plan(readable: int, tenant_chunks: int, limits: Limits, *, capped: bool = False) -> SearchPlan:
     """Choose the path of the dense search.
 
@@ -39,7 +42,9 @@ def plan(readable: int, tenant_chunks: int, limits: Limits, *, capped: bool = Fa
         path, why = "approximate", f"{readable:,} readable chunks are {share:.0%} of the tenant's"
     else:
         path, why = "exact", f"{readable:,} readable chunks are few enough to compare each"
-    return SearchPlan(path=path, readable_chunks=readable, capped=capped, reason=f"{why[0].upper()}{why[1:]}.")
+    return SearchPlan(
+        path=path, readable_chunks=readable, capped=capped, reason=f"{why[0].upper()}{why[1:]}."
+    )
 
 
 def compares_every_lexeme(readable: int, tenant_chunks: int, limits: Limits, *, capped: bool = False) -> bool:

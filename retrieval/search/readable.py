@@ -1,5 +1,6 @@
 """How many chunks an asker may read. It chooses a path and grants nothing."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.backends.utils import CursorWrapper
@@ -26,7 +27,7 @@ class ReadableCounts:
 
         epoch: the tenant's, read in this transaction; a count of another epoch is not used.
         """
-        key = (query.scope.fingerprint, query.question.question.collection_ids, 0)
+        key = (query.scope.fingerprint, query.question.question.collection_ids, epoch)
         known = self._known.get(key)
         if known is None:
             cursor.execute(statements.count_readable(), asked | {"documents_max": self._documents_max})

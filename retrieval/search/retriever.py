@@ -15,7 +15,7 @@ from retrieval.language.analyser import document_terms
 from retrieval.search import statements
 from retrieval.search.fusion import fuse_scores
 from retrieval.search.index import dense_text
-from retrieval.search.planner import Limits, compares_every_lexeme, plan, rarest
+from retrieval.search.planner import STANDARD, Limits, compares_every_lexeme, plan, rarest
 from retrieval.search.postings import EVERY_CHUNK, postings
 from retrieval.search.readable import ReadableCounts
 from retrieval.search.space import refuse_mismatch
@@ -59,7 +59,7 @@ class HybridRetriever:
         self,
         encoder: Encoder,
         *,
-        limits: Limits = Limits(),
+        limits: Limits = STANDARD,
         chunks_max: int = CHUNKS_PER_PROMPT,
         depth: int = DEPTH,
     ) -> None:

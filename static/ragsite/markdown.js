@@ -74,6 +74,6 @@ function inlineNodes([whole, code, bold, numbers], cite) {
 
 function element(name, children) {
   const made = document.createElement(name);
-  made.innerHTML = children.map((c) => c.outerHTML ?? c).join("");
+  made.append(...children);
   return made;
 }

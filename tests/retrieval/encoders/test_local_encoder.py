@@ -204,7 +204,12 @@ def test_the_graph_releases_the_gil_while_it_computes(models_folder: Path):
     start.acquire()
     # With this interval no thread is ever asked for the GIL: it must be given.
     interval = sys.getswitchinterval()
-    other = threading.Thread(target=lambda: (start.acquire(), ran.set()))
+
+    def run_once_started() -> None:
+        start.acquire()
+        ran.set()
+
+    other = threading.Thread(target=run_once_started)
     other.start()
     sys.setswitchinterval(1000)
     try:

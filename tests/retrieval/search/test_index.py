@@ -40,9 +40,7 @@ def frequencies(tenant) -> dict[int, int]:
 
 def counted(tenant, *texts: str) -> dict[int, int]:
     """The frequencies as they should be, counted from the texts."""
-    expected = Counter(
-        term for text in texts for term in postings(tenant.pk, document_terms(text)).values()
-    )
+    expected = Counter(term for text in texts for term in postings(tenant.pk, document_terms(text)).values())
     return dict(expected) | ({EVERY_CHUNK: len(texts)} if texts else {})
 
 

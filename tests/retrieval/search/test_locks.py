@@ -71,7 +71,8 @@ def test_without_the_predicate_the_database_still_hides(world, monkeypatch, exac
     monkeypatch.setattr(statements, "READABLE", "true")
     with reading(scope), connection.cursor() as cursor:
         cursor.execute(
-            statements.search(exact=exact, every_lexeme=every_lexeme), everything_asked(a_query(scope, "leave"))
+            statements.search(exact=exact, every_lexeme=every_lexeme),
+            everything_asked(a_query(scope, "leave")),
         )
         found = ids(cursor.fetchall())
     assert len(found) == 1
@@ -106,7 +107,8 @@ def test_without_row_level_security_the_predicate_still_filters(committed, exact
         cursor.execute("select count(*) from retrieval_findable_document")
         assert cursor.fetchone() == (3,)  # the owner's own policy shows her everything
         cursor.execute(
-            statements.search(exact=exact, every_lexeme=every_lexeme), everything_asked(a_query(scope, "leave"))
+            statements.search(exact=exact, every_lexeme=every_lexeme),
+            everything_asked(a_query(scope, "leave")),
         )
         found = ids(cursor.fetchall())
     assert len(found) == 1
@@ -118,7 +120,9 @@ def test_without_row_level_security_the_predicate_still_filters(committed, exact
 def test_principals_that_were_tampered_with_on_the_way_find_nothing_more(world, monkeypatch, limits):
     scope, _ = world
     everybody = list(range(1, 10_000))
-    monkeypatch.setattr(retriever, "_parameters", lambda query: _parameters(query) | {"principals": everybody})
+    monkeypatch.setattr(
+        retriever, "_parameters", lambda query: _parameters(query) | {"principals": everybody}
+    )
     found = retrieve(a_query(scope, "leave"), limits=limits)
     assert {candidate.chunk_id for candidate in found.ranked} == readable_ids(scope)
 
@@ -126,7 +130,7 @@ def test_principals_that_were_tampered_with_on_the_way_find_nothing_more(world, 
 @pytest.mark.django_db
 @pytest.mark.parametrize("view", ["retrieval_findable_document", "retrieval_findable_lexeme"])
 def test_outside_of_a_transaction_that_says_for_whom_a_search_fails(world, view):
-    with connection.cursor() as cursor, pytest.raises(Exception, match="ragsite.tenant|invalid input syntax"):
+    with connection.cursor() as cursor, pytest.raises(Exception, match="invalid input syntax for type uuid"):
         cursor.execute(f"select count(*) from {view}")
 
 
@@ -134,5 +138,9 @@ def test_outside_of_a_transaction_that_says_for_whom_a_search_fails(world, view)
 @pytest.mark.parametrize("view", ["retrieval_findable_document", "retrieval_findable_lexeme"])
 def test_nothing_is_written_through_the_views(world, view):
     scope, _ = world
-    with managing(scope.tenant_id), connection.cursor() as cursor, pytest.raises(Exception, match="cannot update"):
+    with (
+        pytest.raises(Exception, match="cannot update"),
+        managing(scope.tenant_id),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(f"update {view} set tenant_id = tenant_id")

@@ -17,7 +17,8 @@ from retrieval.search.weighting import document_weights, inverse_frequency
 from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, everyone, fake_vector
 from tests.retrieval.search.builders import ONLY_APPROXIMATE, a_query, permit, retrieve
 
-WORDS = ["leave", "policy", "pay", "month", "canteen", "noon", "board", "secret", "travel", "cost", "laptop", "badge", "contract", "notice"]
+LISTED = "leave policy pay month canteen noon board secret travel cost laptop badge contract notice"
+WORDS = LISTED.split()
 TOLERANCE = 2e-3  # half precision of the stored vectors, stretched by fusion
 
 
@@ -71,7 +72,12 @@ class World:
 
     def best_scores(self, scope: AccessScope, question: str, count: int) -> list[float]:
         """Fused scores of the best readable chunks, by comparing every one."""
-        own = [text for id_, texts in self.texts.items() if self.tenants[id_] == scope.tenant_id for text in texts]
+        own = [
+            text
+            for id_, texts in self.texts.items()
+            if self.tenants[id_] == scope.tenant_id
+            for text in texts
+        ]
         readable = [text for id_ in self.readable(scope) for text in self.texts[id_]]
         vector = fake_vector(question)
         dense = {n: float(fake_vector(text) @ vector) for n, text in enumerate(readable)}
@@ -86,7 +92,8 @@ def bm25(question: str, text: str, texts: list[str]) -> float:
         terms[term_id(stem)] = terms.get(term_id(stem), 0) + 1
     weights = document_weights(terms)
     return sum(
-        inverse_frequency(sum(stem in analyse(each) for each in texts), len(texts)) * weights.get(term_id(stem), 0)
+        inverse_frequency(sum(stem in analyse(each) for each in texts), len(texts))
+        * weights.get(term_id(stem), 0)
         for stem in set(analyse(question))
     )
 

@@ -132,7 +132,10 @@ def test_the_order_and_the_ranks_of_the_search_stay():
     first, last = a_document(shelf, "leave policy"), a_document(shelf, "monthly pay")
     secret = a_document(shelf, "salaries", readers=(a_group(tenant),))
     permitted = permitted_to(a_scope(tenant), first, secret, last)
-    assert [(chunk.text, chunk.rank) for chunk in permitted.chunks] == [("leave policy", 1), ("monthly pay", 3)]
+    assert [(chunk.text, chunk.rank) for chunk in permitted.chunks] == [
+        ("leave policy", 1),
+        ("monthly pay", 3),
+    ]
     assert [denied.rank for denied in permitted.denied] == [2]
 
 

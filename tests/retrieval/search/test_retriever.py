@@ -113,7 +113,7 @@ def test_a_document_that_is_not_searchable_is_never_found(limits):
 
 @PATHS
 def test_without_principals_there_is_nothing(limits):
-    scope, collection = a_shelf("leave policy")
+    _, collection = a_shelf("leave policy")
     nobody = AccessScope(tenant_id=collection.tenant_id, user_id=0, group_ids=frozenset())
     found = retrieve(a_query(nobody), limits=limits)
     assert (found.ranked, found.plan.path) == ((), "empty")
