@@ -58,7 +58,9 @@ async def one_stream(address: str, secret: str, question: str) -> tuple[bool, fl
     try:
         async with (
             httpx2.AsyncClient(timeout=SECONDS_MAX) as client,
-            client.stream("POST", f"{address}/api/v1/queries", json={"question": question}, headers=headers) as answer,
+            client.stream(
+                "POST", f"{address}/api/v1/queries", json={"question": question}, headers=headers
+            ) as answer,
         ):
             async for piece in answer.aiter_text():
                 first = first or time.perf_counter() - started

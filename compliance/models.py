@@ -58,6 +58,11 @@ class AuditEntry(AbstractLogEntry):
         return self.event or super().__str__()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self.seal()
+        super().save(*args, force_insert=True, **{k: v for k, v in kwargs.items() if k != "force_insert"})
+
+    def seal(self) -> None:
+        """Fill in whose doing it is, and the digest over all of it."""
         context = current()
         self.tenant_id = self.tenant_id or current_tenant()
         for name, value in (
@@ -68,7 +73,6 @@ class AuditEntry(AbstractLogEntry):
             setattr(self, name, getattr(self, name) or value)
         self.event = self.event or self._event_of_change()
         self.digest = self.compute_digest()
-        super().save(*args, force_insert=True, **{k: v for k, v in kwargs.items() if k != "force_insert"})
 
     def _event_of_change(self) -> str:
         verb = {0: "created", 1: "updated", 2: "deleted", 3: "accessed"}[self.action]

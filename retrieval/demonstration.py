@@ -5,10 +5,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Group as AuthGroup
+from django.db import transaction
 from guardian.shortcuts import assign_perm
 
 from accounts.database import managing
@@ -34,8 +36,9 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
     return list(json.loads((folder / "manifest.json").read_text())["tenants"])
 
 
+@transaction.atomic
 def create_tenant(described: dict[str, Any]) -> tuple[Tenant, list[Login]]:
-    """One tenant with its people, groups, collections and settings, documents not yet."""
+    """One tenant with its people, groups, collections and settings, documents not yet; all or nothing."""
     tenant = Tenant.objects.create(slug=described["slug"], name=described["name"])
     with managing(tenant.pk):
         logins = [create_person(tenant, person) for person in described["users"]]
@@ -82,16 +85,15 @@ def load_documents(
     with managing(tenant.pk):
         shelves = {shelf.name: shelf for shelf in Collection.objects.filter(tenant=tenant)}
     for document in described:
-        (taken,) = take_files(
+        readers = [grantee(tenant, grant) for grant in document["grants"] or []]
+        yield from take_files(
             shelves[document["collection"]],
             [folder / document["path"]],
             components,
             title=document["title"],
             sensitivity=Sensitivity[document["sensitivity"].upper()],
+            grant=None if document["grants"] is None else partial(restrict, readers=readers),
         )
-        if taken.document and document["grants"] is not None:
-            restrict(taken.document, [grantee(tenant, grant) for grant in document["grants"]])
-        yield taken
 
 
 def restrict(document: Document, readers: list[Group | User]) -> None:
@@ -102,11 +104,13 @@ def restrict(document: Document, readers: list[Group | User]) -> None:
             assign_perm("view_document", reader, document)
 
 
-def write_logins(path: Path, logins: list[Login]) -> None:
-    """Keep the logins where only the owner of the installation can read them."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def add_logins(path: Path, logins: list[Login]) -> None:
+    """Keep the logins where only the owner of the installation can read them, beside earlier ones."""
+    known = json.loads(path.read_text()) if path.exists() else []
+    known += [{"tenant": x.tenant, "role": x.role, "email": x.email, "password": x.password} for x in logins]
+    # Written aside and moved into place: an interruption leaves the older list, never half of one.
+    beside = path.with_suffix(".new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
-        json.dump(
-            [{"tenant": x.tenant, "role": x.role, "email": x.email, "password": x.password} for x in logins],
-            file,
-        )
+        json.dump(known, file)
+    beside.replace(path)

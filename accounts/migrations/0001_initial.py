@@ -2,7 +2,6 @@
 
 import accounts.roles
 import accounts.scope
-import django.contrib.auth.models
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
@@ -86,9 +85,6 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='groups', to='accounts.tenant')),
             ],
             bases=('auth.group',),
-            managers=[
-                ('objects', django.contrib.auth.models.GroupManager()),
-            ],
         ),
         migrations.AddConstraint(
             model_name='user',

@@ -18,7 +18,7 @@ from accounts.roles import Right
 from accounts.scope import AccessScope
 from retrieval.api.caller import identify
 from retrieval.api.wire import NOTHING_FOUND, REFUSED, WITHHELD
-from retrieval.api.words import STAGES
+from retrieval.api.words import STAGES, heading_within
 from retrieval.models import Conversation, Document, Query
 
 RECENT_MAX = 30
@@ -129,7 +129,7 @@ def past_sources(citations: Sequence[dict[str, Any]]) -> tuple[PastSource, ...]:
         PastSource(
             number=citation["number"],
             title=citation["title"],
-            heading=citation["heading"],
+            heading=heading_within(citation["heading"], citation["title"]),
             page=citation["page"],
             url=f"/documents/{citation['document']}#passage-{citation['ordinal']}",
         )

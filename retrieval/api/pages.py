@@ -1,5 +1,6 @@
 """The pages people read: ask, documents, one document."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -17,7 +18,7 @@ from retrieval.api.conversations import past_exchanges, recent_conversations
 from retrieval.api.listing import documents_for_editor, documents_for_reader
 from retrieval.api.uploads import UploadForm, collection_choices
 from retrieval.api.visitor import shell, signed_in
-from retrieval.api.words import STAGES, media_type_in_words
+from retrieval.api.words import STAGES, heading_within, media_type_in_words
 from retrieval.models import ChunkText, Document
 
 log = structlog.get_logger()
@@ -80,12 +81,7 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
     with reading(caller.scope):
         readable = Document.objects.readable_by(caller.scope).select_related("collection")
         document = get_object_or_404(readable, pk=document_id)
-        passages = list(
-            ChunkText.objects.filter(tenant_id=caller.scope.tenant_id, document_id=document.pk)
-            .filter(ordinal__gte=first, ordinal__lt=first + PASSAGES_PER_PAGE)
-            .order_by("ordinal")
-            .values("ordinal", "body", "heading", "page")
-        )
+        passages = passages_of(document, first)
     try:
         record_reading(request, caller, document, first, len(passages))
     except DatabaseError as error:
@@ -101,6 +97,31 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
         "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < document.chunk_count else None,
     }
     return render(request, "document.html", shell(request, caller, "documents") | page)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A piece of a document as its page shows it."""
+
+    ordinal: int
+    body: str
+    heading: str  # path of headings below the title
+    page: int | None
+
+
+def passages_of(document: Document, first: int) -> list[Passage]:
+    """One page of passages from `first` on. Call inside `reading(scope)`."""
+    texts = ChunkText.objects.filter(tenant_id=document.tenant_id, document_id=document.pk)
+    page = texts.filter(ordinal__gte=first, ordinal__lt=first + PASSAGES_PER_PAGE).order_by("ordinal")
+    return [
+        Passage(
+            ordinal=text.ordinal,
+            body=text.body,
+            heading=heading_within(text.heading, document.title),
+            page=text.page,
+        )
+        for text in page
+    ]
 
 
 def first_passage(wanted: str) -> int:

@@ -39,6 +39,12 @@ MEDIA_TYPES = {
 }
 
 
+def heading_within(heading: str, title: str) -> str:
+    """A path of headings without the document's own title, which stands above it already."""
+    path = heading.split(" > ")
+    return " › ".join(path[1:] if path[0] == title else path)
+
+
 def media_type_in_words(media_type: str) -> str:
     """What a person calls a kind of file; "" while it is not known."""
     return MEDIA_TYPES.get(media_type, "File" if media_type else "")

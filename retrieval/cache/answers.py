@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
 from django.utils import timezone
 
-from accounts.database import in_database, reading
+from accounts.database import in_database, rows_for
 from accounts.scope import AccessScope
 from retrieval.cache.keys import evidence_key, question_key
 from retrieval.cache.rows import answered_from_row, citation_to_json, verdict_to_json
@@ -114,19 +113,17 @@ def rights(scope: AccessScope) -> dict[str, Any]:
 
 
 def find_by_question(scope: AccessScope, key: bytes) -> Answered | Miss:
-    with reading(scope), connection.cursor() as cursor:
-        epoch, answer, *rest = cursor.execute(BY_QUESTION, rights(scope) | {"key": key}).fetchone()
+    ((epoch, answer, *rest),) = rows_for(scope, BY_QUESTION, rights(scope) | {"key": key})
     if answer is None:
         return Miss(epoch=epoch)
     return answered_from_row(Source.EXACT_CACHE, answer, *decoded(rest))
 
 
 def find_by_evidence(scope: AccessScope, key: bytes) -> Answered | None:
-    with reading(scope), connection.cursor() as cursor:
-        row = cursor.execute(BY_EVIDENCE, rights(scope) | {"key": key}).fetchone()
-    if row is None:
+    rows = rows_for(scope, BY_EVIDENCE, rights(scope) | {"key": key})
+    if not rows:
         return None
-    answer, *rest = row
+    answer, *rest = rows[0]
     return answered_from_row(Source.EVIDENCE_CACHE, answer, *decoded(rest))
 
 
@@ -137,5 +134,4 @@ def decoded(columns: list[Any]) -> list[Any]:
 
 
 def insert(scope: AccessScope, row: dict[str, Any]) -> None:
-    with reading(scope), connection.cursor() as cursor:
-        cursor.execute(STORE, row)
+    rows_for(scope, STORE, row)

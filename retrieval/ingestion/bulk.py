@@ -1,6 +1,6 @@
 """Many files, one after the other, in this process: for the command line and the demonstration."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,8 +50,12 @@ def take_files(
     title: str = "",
     sensitivity: Sensitivity | None = None,
     created_by_id: int | None = None,
+    grant: Callable[[Document], None] | None = None,
 ) -> Iterator[Taken]:
-    """Take files in and say of each what became of it; one that fails stops none of the others."""
+    """Take files in and say of each what became of it; one that fails stops none of the others.
+
+    grant: sets the readers of a document before it can be found for the first time.
+    """
     for path in files:
         try:
             with path.open("rb") as content:
@@ -69,6 +73,8 @@ def take_files(
         if received.unchanged:
             yield Taken(path=path, outcome="unchanged", document=received.document)
             continue
+        if grant is not None:
+            grant(received.document)
         ended = ingest(collection.tenant_id, received.document.pk, components)
         if ended is None:
             yield Taken(path=path, outcome="elsewhere", reason="A worker has it already.")

@@ -11,7 +11,9 @@ from retrieval.models import CachedAnswer, Document
 def erase_document(document: Document, index: ChunkIndex) -> None:
     """Delete a document, its chunks and every cached answer that had it in its prompt; then its file."""
     with managing(document.tenant_id):
-        CachedAnswer.objects.filter(tenant_id=document.tenant_id, document_ids__contains=[document.pk]).delete()
+        CachedAnswer.objects.filter(
+            tenant_id=document.tenant_id, document_ids__contains=[document.pk]
+        ).delete()
         index.remove(document.tenant_id, document.pk)
         name = document.file.name
         document.delete()

@@ -37,7 +37,7 @@ def analyse(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).lower()
     stems: list[str] = []
     for run in RUN.findall(folded):
-        parts = PART.findall(run)
+        parts = [run] if run.isalnum() else PART.findall(run)
         if len(parts) > 1 and len(run) <= TERM_CHARS_MAX and HELD_TOGETHER.search(run):
             stems.append(run)
         stems.extend(stem(part) for part in parts if part not in STOP_WORDS and len(part) <= TERM_CHARS_MAX)

@@ -7,9 +7,7 @@ the two differ, the chunk is denied and the difference is a security event.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
-from accounts.database import in_database, reading
+from accounts.database import in_database, rows_for
 from accounts.scope import AccessScope
 from retrieval.models import Document
 from retrieval.values.chunks import Candidate, Candidates, DeniedChunk, PermittedChunk, PermittedChunks
@@ -80,18 +78,14 @@ class DatabasePermissionFilter:
 
 
 def _re_read(scope: AccessScope, found: Sequence[Candidate]) -> dict[int, _Reading]:
-    with reading(scope), connection.cursor() as cursor:
-        cursor.execute(
-            RE_READ,
-            {
-                "chunks": [candidate.chunk_id for candidate in found],
-                "documents": [candidate.document_id for candidate in found],
-                "tenant": scope.tenant_id,
-                "ceiling": int(scope.ceiling),
-                "principals": list(scope.principals),
-            },
-        )
-        return {chunk_id: _Reading(*row) for chunk_id, *row in cursor.fetchall()}
+    parameters = {
+        "chunks": [candidate.chunk_id for candidate in found],
+        "documents": [candidate.document_id for candidate in found],
+        "tenant": scope.tenant_id,
+        "ceiling": int(scope.ceiling),
+        "principals": list(scope.principals),
+    }
+    return {chunk_id: _Reading(*row) for chunk_id, *row in rows_for(scope, RE_READ, parameters)}
 
 
 def _sorted_out(found: Sequence[Candidate], readings: dict[int, _Reading]) -> PermittedChunks:

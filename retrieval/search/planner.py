@@ -16,7 +16,7 @@ class Limits:
     An exact search costs about a microsecond a readable chunk. The graph's costs what an unfiltered
     search does, divided by the share of the tenant's chunks that is readable, because it walks past
     the others. They cost the same where readable chunks times share is about 3,000, measured with
-    20,000 chunks; there, every third chunk is readable, so the walk is short and its recall high.
+    20,000 chunks; there, two chunks of five are readable, so the walk is short and its recall high.
     """
 
     exact_max: int = 20_000  # above, an exact search is no longer short

@@ -26,8 +26,9 @@ from retrieval.values.questions import SearchQuery
 CHUNKS_PER_PROMPT = 8
 # Chunks of each leg that fusion sees.
 DEPTH = 100
-# Chunks with a rare term that are scored, over the share of them that is readable.
-LISTED_CHUNKS = 1_000
+# Chunks with a rare term that are scored, over the share of them that is readable. On SciFact and
+# Cranfield 500 rank as well as all of them, within 0.003 of nDCG@10; so does a depth of 100 beside 200.
+LISTED_CHUNKS = 500
 # Breadth of the walk through the graph: enough where much is readable, and where little is.
 BREADTH, BREADTH_MAX = 100, 400
 SHARE_OF_WIDE_READERS = 0.3

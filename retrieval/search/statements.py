@@ -26,13 +26,14 @@ select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
 """
 BROADEN = "select set_config('hnsw.ef_search', %(breadth)s, true)"
 
+# The array is the outer side of one index scan, which reads each page once; a join would go down the
+# index for every document, a quarter slower with 1,900 of them.
 EXACT = """
 dense as materialized (
-    select c.id as chunk_id, c.document_id, c.distance
-      from readable r cross join lateral (
-           select id, document_id, (embedding <=> %(vector)s::halfvec) + 0 as distance from retrieval_chunk
-            where tenant_id = %(tenant)s and document_id = r.id offset 0) c
-     order by c.distance limit %(depth)s)"""
+    select id as chunk_id, document_id, (embedding <=> %(vector)s::halfvec) + 0 as distance
+      from retrieval_chunk
+     where tenant_id = %(tenant)s and document_id = any(array(select id from readable))
+     order by distance limit %(depth)s)"""
 
 # Over-fetched and sorted again by who reads it: relaxed order is nearly, not quite, ascending.
 APPROXIMATE = """
@@ -45,12 +46,11 @@ dense as materialized (
 
 EVERY_LEXEME = """
 lexical as materialized (
-    select l.chunk_id, l.document_id, l.distance
-      from readable r cross join lateral (
-           select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
-             from retrieval_findable_lexeme
-            where tenant_id = %(tenant)s and document_id = r.id offset 0) l
-     where l.distance < 0 order by l.distance limit %(depth)s)"""
+    select chunk_id, document_id, distance
+      from (select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
+              from retrieval_findable_lexeme
+             where tenant_id = %(tenant)s and document_id = any(array(select id from readable)) offset 0) every
+     where distance < 0 order by distance limit %(depth)s)"""
 
 # Sorted before rights are looked up, which then ends with the last chunk that is needed.
 RARE_LEXEMES = """

@@ -81,7 +81,9 @@ function remember(question) {
   if (list.querySelector(`a[href="${address}"]`)) return;
   const link = document.createElement("a");
   link.href = address;
-  link.textContent = question.slice(0, 90);
+  const words = document.createElement("span");
+  words.textContent = question.slice(0, 90);
+  link.append(words);
   link.setAttribute("aria-current", "page");
   const item = document.createElement("li");
   item.append(link);
@@ -97,7 +99,10 @@ function atBottom() {
 
 function keepInView(root) {
   // Only as far as its question stays in sight.
-  if (root.getBoundingClientRect().top > 80) window.scrollTo(0, document.documentElement.scrollHeight);
+  const page = document.documentElement;
+  const below = page.scrollHeight - page.clientHeight - page.scrollTop;
+  const room = root.getBoundingClientRect().top - document.querySelector(".top").offsetHeight;
+  if (room > 0) window.scrollBy(0, Math.min(below, room));
 }
 
 function working(busy) {

@@ -85,11 +85,17 @@ function card(citation, sentences) {
   made.dataset.number = citation.number;
   part("number").textContent = citation.number;
   part("title").textContent = citation.title;
-  part("place").textContent = [citation.page ? `Page ${citation.page}` : "", citation.heading].filter(Boolean).join(" · ");
+  part("place").textContent = [citation.page ? `Page ${citation.page}` : "", headingWithin(citation)].filter(Boolean).join(" · ");
   part("link").href = localPath(citation.url);
   part("link").querySelector("span").textContent = ` ${citation.number}`;
-  quote(part("quote"), part("more"), citation.quote, sentences);
+  quote(part("quote"), part("more"), citation.quote.replace(/\n{2,}/g, "\n"), sentences);
   return made;
+}
+
+/** The path of headings below the document's title, which stands above it already. */
+function headingWithin({ heading, title }) {
+  const path = heading.split(" > ");
+  return (path[0] === title ? path.slice(1) : path).join(" › ");
 }
 
 function quote(block, more, passage, sentences) {

@@ -48,7 +48,18 @@ def site(django_db_setup: None, django_db_blocker: pytest.FixtureRequest, browse
         furnished = furnish()
         with serving("tests.browser.scripted_app:application") as address:
             yield replace(furnished, address=address)
+        wait_for_backends_to_leave(str(connection.settings_dict["NAME"]))
         databases.clone_for(worker)
+
+
+def wait_for_backends_to_leave(name: str) -> None:
+    """The server's processes outlive the site's by a moment, and the owner may not end another role's."""
+    databases.use("postgres")
+    with databases.maintenance() as server:
+        count = "select count(*) from pg_stat_activity where datname = %s and pg_sleep(0.02) is not null"
+        for _ in range(250):
+            if server.execute(count, [name]).fetchone() == (0,):
+                return
 
 
 @contextmanager

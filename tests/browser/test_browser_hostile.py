@@ -127,7 +127,7 @@ def test_a_hostile_title_and_passage_of_a_source_stay_words(watched: Page, elsew
     ask(watched, "q")
 
     card = watched.locator(".source").first
-    expect(card.locator(".source-title")).to_have_text("<img src=x onerror=stolen=1>")
+    expect(card.locator(".source-name")).to_have_text("<img src=x onerror=stolen=1>")
     expect(card.locator("blockquote")).to_have_text("<svg onload=stolen=1>")
     assert card.get_by_role("link").get_attribute("href") == "/"
     assert watched.evaluate("window.stolen") is None

@@ -1,4 +1,4 @@
-"""Load the demonstration tenants, once."""
+"""Load the demonstration tenants, or what is missing of them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,32 +8,37 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import Tenant
 from retrieval.assembly import ingestion_components
-from retrieval.demonstration import create_tenant, load_documents, read_manifest, write_logins
+from retrieval.demonstration import add_logins, create_tenant, load_documents, read_manifest
 from retrieval.ingestion.bulk import reading_in_one_child
 from retrieval.management.commands.ingest import progress_bar
 
 
 class Command(BaseCommand):
-    help = "Load two tenants with people and documents to try ragsite on. Does nothing when they are there."
+    help = "Load two tenants with people and documents to try ragsite on. What is there already is skipped."
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.RAGSITE_ROOT) / "examples" / "data"
         manifest = read_manifest(folder)
-        if Tenant.objects.filter(slug__in=[described["slug"] for described in manifest]).exists():
-            self.stdout.write("The demonstration is loaded already.")
-            return
-        tenants = [(described, *create_tenant(described)) for described in manifest]
-        # Written before the documents: an interrupted load leaves people who can sign in.
-        write_logins(
-            settings.RAGSITE_HOME / "logins.json", [login for *_, logins in tenants for login in logins]
-        )
+        tenants = [(described, self.tenant_of(described)) for described in manifest]
+        total = sum(len(described["documents"]) for described in manifest)
+        loaded = 0
         with progress_bar() as bar, reading_in_one_child(ingestion_components()) as components:
-            step = bar.add_task("Loading", total=sum(len(d["documents"]) for d in manifest), name="")
-            for described, tenant, _ in tenants:
+            step = bar.add_task("Loading", total=total, name="")
+            for described, tenant in tenants:
                 for taken in load_documents(tenant, described["documents"], folder, components):
                     bar.update(step, advance=1, name=taken.path.name)
+                    loaded += taken.outcome != "unchanged"
                     if taken.outcome not in ("indexed", "unchanged"):
                         self.stdout.write(f"  {taken.outcome}: {taken.path.name} ({taken.reason})")
         self.stdout.write(
-            f"Loaded {sum(len(d['documents']) for d in manifest)} documents of {len(tenants)} tenants."
+            f"Loaded {loaded} of {total} documents of {len(tenants)} tenants; the rest was there."
         )
+
+    def tenant_of(self, described: dict[str, Any]) -> Tenant:
+        """The tenant, made now with its people when it is new: an interrupted load goes on where it stopped."""
+        there = Tenant.objects.filter(slug=described["slug"]).first()
+        if there is not None:
+            return there
+        tenant, logins = create_tenant(described)
+        add_logins(settings.RAGSITE_HOME / "logins.json", logins)
+        return tenant

@@ -36,6 +36,7 @@ def a_query(member: Membership, document: Document, **changes: object) -> Query:
         fields = {
             "id": uuid.uuid4(), "tenant": member.tenant, "user": member.user, "conversation": conversation,
             "question": "How many days?", "answer": "27 days [1].", "outcome": "answered", "surface": "web",
+            "document_ids": [document.pk],
             "citations": [citation | {"heading": "", "page": None}], "stages_ms": {"retrieval": 12.5},
         }  # fmt: skip
         return Query.objects.create(**(fields | changes))
@@ -194,7 +195,7 @@ def test_the_list_shows_an_editor_states_but_no_door_to_what_she_may_not_read() 
     page = signed_in(factories.a_member(tenant, role=Role.EDITOR)).get("/documents/").content.decode()
 
     assert "Salary bands" in page
-    assert "not shared with you" in page
+    assert "Not shared with you" in page
     assert f"/documents/{closed.pk}/" not in page
     assert "Elsewhere" not in page
 

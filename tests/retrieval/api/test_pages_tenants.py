@@ -132,3 +132,13 @@ def test_a_conversation_is_refused_to_strangers_and_to_roles_that_may_not_ask(
 
     assert Client().post("/api/v1/conversations").status_code == 401
     assert signed_in(member).post("/api/v1/conversations").status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_question_by_session_takes_a_token() -> None:
+    member = factories.a_member(factories.a_tenant())
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(member.user, backend="django.contrib.auth.backends.ModelBackend")
+
+    for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
+        assert client.generic("POST", "/api/v1/queries", b'{"question": "q"}', kind).status_code == 403

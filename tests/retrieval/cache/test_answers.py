@@ -272,10 +272,11 @@ def test_row_level_security_alone_keeps_a_cached_answer_back(monkeypatch):
 def test_the_statement_alone_keeps_a_cached_answer_back(monkeypatch):
     reader, _, query, evidence = a_hidden_evidence()
 
-    def unguarded(scope: AccessScope):
-        return managing(scope.tenant_id)
+    def unguarded(scope: AccessScope, statement: str, parameters: dict[str, object]):
+        with managing(scope.tenant_id), connection.cursor() as cursor:
+            return cursor.execute(statement, parameters).fetchall()
 
-    monkeypatch.setattr(answers, "reading", unguarded)
+    monkeypatch.setattr(answers, "rows_for", unguarded)
     assert look_by_evidence(a_cache(), a_query(reader), evidence) is not None
     assert look_by_evidence(a_cache(), query, evidence) is None
 

@@ -49,6 +49,8 @@ def permit(candidates: Candidates, query: SearchQuery) -> PermittedChunks:
 
 
 def texts_found(scope: AccessScope, text: str = "leave policy", **changes: object) -> set[str]:
-    """The texts a person gets to see for a question."""
+    """The texts a person gets to see for a question; the search itself brought nothing else."""
     query = a_query(scope, text)
-    return {chunk.text for chunk in permit(retrieve(query, **changes), query).chunks}
+    permitted = permit(retrieve(query, **changes), query)
+    assert permitted.denied == ()
+    return {chunk.text for chunk in permitted.chunks}

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, connections
 
 from accounts.database import managing, reading
+from accounts.models import User
 from retrieval.language.analyser import document_terms
 from retrieval.models import Chunk
 from retrieval.search import retriever, statements
@@ -100,8 +101,10 @@ def test_without_row_level_security_the_predicate_still_filters(committed, exact
     shelf = a_collection(acme, readers=(everyone(acme),))
     a_document(shelf, "monthly leave")
     a_document(shelf, "secret leave policy", readers=(a_group(acme),))
-    a_document(a_collection(globex, readers=(everyone(globex),)), "foreign leave policy")
     scope = a_scope(acme)
+    # She belongs to both tenants, and asks in one of them.
+    herself = User.objects.get(pk=scope.user_id)
+    a_document(a_collection(globex, readers=(herself,)), "foreign leave policy")
     with connections["owner"].cursor() as cursor:
         cursor.execute(WITHOUT_CONDITIONS)
         cursor.execute("select count(*) from retrieval_findable_document")

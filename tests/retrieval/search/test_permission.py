@@ -118,11 +118,12 @@ def test_another_tenants_chunk_is_absent():
 def test_a_chunk_is_never_handed_out_under_another_document():
     tenant = a_tenant()
     shelf = a_collection(tenant, readers=(everyone(tenant),))
-    readable = a_document(shelf, "monthly pay")
+    named = a_document(shelf, "monthly pay")
+    readable = a_document(shelf, "leave year")
     secret = a_document(shelf, "leave policy", readers=(a_group(tenant),))
-    [candidate] = candidates_of(secret).ranked
-    forged = replace(candidates_of(secret), ranked=(replace(candidate, document_id=readable.pk),))
-    assert reasons(permit(forged, a_query(a_scope(tenant)))) == ["absent"]
+    found = candidates_of(readable, secret)
+    forged = replace(found, ranked=tuple(replace(each, document_id=named.pk) for each in found.ranked))
+    assert reasons(permit(forged, a_query(a_scope(tenant)))) == ["absent", "absent"]
 
 
 @pytest.mark.django_db
