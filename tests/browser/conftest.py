@@ -31,9 +31,13 @@ QUIET = (
 # Scoped to a module: while Playwright runs, this thread has an event loop, in which other tests could
 # not call async code from sync.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not on this machine: the browser tests do not run.")
+    # Beside an event loop this thread gets Django connections of their own; one that stayed open out
+    # here could not be closed from in there, and would keep the database from being thrown away.
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connection.close()
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield launched
@@ -41,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: pytest.FixtureRequest, browser: Browser) -> Iterator[Site]:
+def site(django_db_blocker: pytest.FixtureRequest, browser: Browser) -> Iterator[Site]:
     """A furnished database and the scripted site on it. Tests of one module share both."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     with django_db_blocker.unblock(), sync_database_calls_beside_playwright():  # type: ignore[attr-defined]
