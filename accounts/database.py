@@ -4,18 +4,22 @@ Row-level security reads three settings of the transaction: tenant, principals a
 them every query on a tenant's table fails, so forgetting is safe.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from enum import StrEnum
-from functools import wraps
+from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import AsyncToSync, sync_to_async
 from django.db import connection, transaction
 
 from accounts.scope import AccessScope
+
+CONNECTIONS = 8  # of a process whose settings do not say
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -136,5 +140,22 @@ def database_unit(function: Callable[P, T]) -> Callable[P, T]:
 
 
 async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run one short piece of database work off the event loop; no connection outlives it."""
-    return await sync_to_async(database_unit(function))(*args, **kwargs)
+    """Run one short piece of database work off the event loop; no connection outlives it.
+
+    On a bounded set of threads, so that a crowd of requests waits for a thread and not, with an error
+    at the end, for a connection. Below `async_to_sync` it runs in the caller's thread, where the
+    transaction of a test or command is.
+    """
+    if getattr(AsyncToSync.executors, "current", None) is not None:
+        return await sync_to_async(database_unit(function))(*args, **kwargs)
+    context = copy_context()
+    work = partial(context.run, database_unit(function), *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), work)
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    """As many threads as there are connections in this process's pool."""
+    pool = connection.settings_dict["OPTIONS"].get("pool")
+    size = pool["max_size"] if isinstance(pool, dict) else CONNECTIONS
+    return ThreadPoolExecutor(max_workers=size, thread_name_prefix="database")

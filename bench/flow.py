@@ -6,7 +6,6 @@ Prints one JSON line. `make bench-flow`.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import random
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
 
 import django
+import uvloop
 
 django.setup()
 
@@ -36,7 +36,7 @@ from accounts.resolve import scope_of
 from accounts.roles import Role
 from bench import corpus
 from bench.streams import run_streams
-from retrieval.assembly import components, encoder
+from retrieval.assembly import components, encoder, warm
 from retrieval.encoders.local import LocalEncoder
 from retrieval.flow.ask import ask
 from retrieval.interfaces import Components
@@ -228,10 +228,11 @@ def main() -> None:
     member = prepare(chosen.chunks)
     asked = questions(chosen.questions)
     forget_answers(member)
-    asyncio.run(measure(member, asked[:10], 1))  # warm
+    warm()
+    uvloop.run(measure(member, asked[:10], 1))
     forget_answers(member)
     result = {"bench": "flow", "chunks": chosen.chunks, "seed": SEED}
-    result |= asyncio.run(measure(member, asked, chosen.rounds))
+    result |= uvloop.run(measure(member, asked, chosen.rounds))
     result |= run_streams(member, chosen.streams)
     print(json.dumps(result))
 

@@ -18,13 +18,13 @@ from uuid import UUID
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from accounts.scope import AccessScope  # noqa: E402
-from compliance.pii import PiiEngine  # noqa: E402
-from retrieval.guardrails.canonical import canonical_views  # noqa: E402
-from retrieval.guardrails.injection import InjectionDetector  # noqa: E402
-from retrieval.guardrails.input import DefaultInputGuardrail  # noqa: E402
-from retrieval.guardrails.policy import DEFAULT_THRESHOLD, GuardPolicy  # noqa: E402
-from retrieval.values.questions import Question  # noqa: E402
+from accounts.scope import AccessScope
+from compliance.pii import PiiEngine
+from retrieval.guardrails.canonical import canonical_views
+from retrieval.guardrails.injection import InjectionDetector
+from retrieval.guardrails.input import DefaultInputGuardrail
+from retrieval.guardrails.policy import DEFAULT_THRESHOLD, GuardPolicy
+from retrieval.values.questions import Question
 
 SIZES = (100, 500, 2_000)
 REPEATS = 200

@@ -112,7 +112,9 @@ def show(outcome: Outcome) -> None:
         case Answered():
             print(f"  answer ({outcome.source.value}): {outcome.text}")
             for source in outcome.citations:
-                print(f"    [{source.number}] {source.title}: {source.heading or 'passage'} {source.ordinal + 1}")
+                print(
+                    f"    [{source.number}] {source.title}: {source.heading or 'passage'} {source.ordinal + 1}"
+                )
         case Refused(rule=rule):
             print(f"  refused by rule {rule}")
         case NothingFound():

@@ -5,7 +5,7 @@ import threading
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402  (settings come first)
+from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()
 

@@ -4,6 +4,7 @@ An implementation is imported when it is picked: models, recognisers and clients
 import, and most commands need none of them.
 """
 
+import gc
 from functools import lru_cache, partial
 from importlib.metadata import files
 from typing import TYPE_CHECKING, Any
@@ -158,3 +159,6 @@ def warm() -> None:
         if hasattr(ready, "warm"):
             ready.warm()
     components()
+    # Hundreds of thousands of objects that live as long as the process: no collection need visit them.
+    gc.collect()
+    gc.freeze()

@@ -3,8 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.backends.utils import CursorWrapper
-
+from accounts.database import rows_for
 from retrieval.search import statements
 from retrieval.values.questions import SearchQuery
 
@@ -20,18 +19,16 @@ class ReadableCounts:
         self._documents_max = chunks_max + 1
         self._known: dict[Key, tuple[int, bool]] = {}
 
-    def of(
-        self, cursor: CursorWrapper, query: SearchQuery, asked: dict[str, Any], epoch: int
-    ) -> tuple[int, bool]:
+    def of(self, query: SearchQuery, asked: dict[str, Any], epoch: int) -> tuple[int, bool]:
         """Chunks the asker may read in the collections asked for, and whether there are more.
 
-        epoch: the tenant's, read in this transaction; a count of another epoch is not used.
+        epoch: the tenant's, read just before; a count of another epoch is not used.
         """
         key = (query.scope.fingerprint, query.question.question.collection_ids, epoch)
         known = self._known.get(key)
         if known is None:
-            cursor.execute(statements.count_readable(), asked | {"documents_max": self._documents_max})
-            chunks, documents = cursor.fetchone()
+            counted = asked | {"documents_max": self._documents_max}
+            ((chunks, documents),) = rows_for(query.scope, statements.count_readable(), counted)
             known = (int(chunks), documents == self._documents_max)
             self._remember(key, known)
         return known

@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from numpy.typing import NDArray
 
-from accounts.database import in_database, reading
+from accounts.database import in_database, rows_for
+from accounts.scope import AccessScope
 from retrieval.interfaces import Encoder
 from retrieval.language.analyser import document_terms
 from retrieval.search import statements
@@ -54,7 +53,7 @@ class _Legs:
 
 
 class HybridRetriever:
-    """Finds chunks by meaning and by words in PostgreSQL, in one short transaction under the asker's rights."""
+    """Finds chunks by meaning and by words in PostgreSQL, under the asker's rights."""
 
     def __init__(
         self,
@@ -83,31 +82,23 @@ class HybridRetriever:
 
     def _search(self, query: SearchQuery, vector: NDArray[np.float32]) -> Candidates:
         asked = _parameters(query)
-        with reading(query.scope), connection.cursor() as cursor:
-            outset = self._set_out(cursor, query)
-            readable, capped = self._counts.of(cursor, query, asked, outset.epoch)
-            chosen = plan(readable, outset.tenant_chunks, self._limits, capped=capped)
-            if chosen.path == "empty":
-                return Candidates(ranked=(), plan=chosen)
-            asked |= self._leg_parameters(outset, chosen, vector)
-            legs = self._run(cursor, outset, chosen, asked)
-            if chosen.path == "approximate" and len(legs.dense) < min(self._depth, readable):
-                chosen = replace(chosen, escalated=True, reason=f"{chosen.reason} The graph brought too few.")
-                legs = self._run(cursor, outset, chosen, asked)
+        outset = self._set_out(query)
+        readable, capped = self._counts.of(query, asked, outset.epoch)
+        chosen = plan(readable, outset.tenant_chunks, self._limits, capped=capped)
+        if chosen.path == "empty":
+            return Candidates(ranked=(), plan=chosen)
+        asked |= self._leg_parameters(outset, chosen, vector)
+        legs = self._run(query.scope, outset, chosen, asked)
+        if chosen.path == "approximate" and len(legs.dense) < min(self._depth, readable):
+            chosen = replace(chosen, escalated=True, reason=f"{chosen.reason} The graph brought too few.")
+            legs = self._run(query.scope, outset, chosen, asked)
         return Candidates(ranked=self._fused(legs), plan=chosen)
 
-    def _set_out(self, cursor: CursorWrapper, query: SearchQuery) -> _Outset:
+    def _set_out(self, query: SearchQuery) -> _Outset:
         tenant_id = query.scope.tenant_id
         listed = postings(tenant_id, document_terms(query.search_text))
-        cursor.execute(
-            statements.OUTSET,
-            {
-                "tenant": tenant_id,
-                "terms": [*listed.values(), EVERY_CHUNK],
-                "breadth": str(max(BREADTH, self._depth)),
-            },
-        )
-        *_, epoch, space_name, dimensions, terms, chunks = cursor.fetchone()
+        wanted = {"tenant": tenant_id, "terms": [*listed.values(), EVERY_CHUNK]}
+        ((epoch, space_name, dimensions, terms, chunks),) = rows_for(query.scope, statements.OUTSET, wanted)
         refuse_mismatch(self._encoder, space_name, dimensions)
         frequencies = dict(zip(terms or (), chunks or (), strict=True))
         total = frequencies.pop(EVERY_CHUNK, 0)
@@ -130,19 +121,16 @@ class HybridRetriever:
             "rare": rarest(outset.frequencies, listed_max),
             "depth": self._depth,
             "over_fetch": max(breadth, self._depth),
+            "breadth": str(max(breadth, self._depth)),
         }
 
-    def _run(
-        self, cursor: CursorWrapper, outset: _Outset, chosen: SearchPlan, asked: dict[str, Any]
-    ) -> _Legs:
+    def _run(self, scope: AccessScope, outset: _Outset, chosen: SearchPlan, asked: dict[str, Any]) -> _Legs:
         exact = chosen.path == "exact" or chosen.escalated
-        if not exact and asked["over_fetch"] == BREADTH_MAX:
-            cursor.execute(statements.BROADEN, {"breadth": str(BREADTH_MAX)})
         every_lexeme = compares_every_lexeme(
             chosen.readable_chunks, outset.tenant_chunks, self._limits, capped=chosen.capped
         )
-        cursor.execute(statements.search(exact=exact, every_lexeme=every_lexeme), asked)
-        return _legs(cursor.fetchall(), self._depth)
+        search = statements.SETTINGS + statements.search(exact=exact, every_lexeme=every_lexeme)
+        return _legs(rows_for(scope, search, asked), self._depth)
 
     def _fused(self, legs: _Legs) -> tuple[Candidate, ...]:
         return tuple(

@@ -11,20 +11,22 @@ READABLE = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(c
     and d.principals && %(principals)s::bigint[]
     and (%(collections)s::uuid[] is null or d.collection_id = any(%(collections)s::uuid[]))"""
 
-# What the choice of a path needs, in one round trip, with the settings of the transaction. Compiling a
-# plan takes longer than running it. Sorting would compare every vector before it brings the first, and
-# reading a table whole would shun both indexes. The walk through the graph goes on until enough passed.
+# What the choice of a path needs, in one round trip.
 OUTSET = """
-select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
-       set_config('enable_seqscan', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
-       set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.max_scan_tuples', '40000', true),
-       set_config('hnsw.scan_mem_multiplier', '4', true),
-       coalesce((select value from retrieval_epoch where tenant_id = %(tenant)s), 0),
+select coalesce((select value from retrieval_epoch where tenant_id = %(tenant)s), 0),
        (select name from retrieval_embeddingspace), (select dimensions from retrieval_embeddingspace),
        array_agg(term), array_agg(chunks)
   from retrieval_lexeme_frequency where tenant_id = %(tenant)s and term = any(%(terms)s)
 """
-BROADEN = "select set_config('hnsw.ef_search', %(breadth)s, true)"
+
+# The settings of a search, sent before it as one text. Compiling a plan takes longer than running it.
+# Sorting would compare every vector before it brings the first, and reading a table whole would shun
+# both indexes. The walk through the graph goes on until enough passed.
+SETTINGS = """
+select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_seqscan', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.max_scan_tuples', '40000', true),
+       set_config('hnsw.scan_mem_multiplier', '4', true);"""
 
 # The array is the outer side of one index scan, which reads each page once; a join would go down the
 # index for every document, a quarter slower with 1,900 of them.

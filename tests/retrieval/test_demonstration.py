@@ -76,7 +76,9 @@ def test_every_question_of_the_demonstration_shows_what_it_is_there_to_show(comm
     settings.MEDIA_ROOT = tmp_path
     ended = load(tmp_path)
     expected = {
-        document["path"]: document["expect"] for tenant in read_manifest(FOLDER) for document in tenant["documents"]
+        document["path"]: document["expect"]
+        for tenant in read_manifest(FOLDER)
+        for document in tenant["documents"]
     }
     assert ended == expected
 

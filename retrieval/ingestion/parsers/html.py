@@ -193,10 +193,8 @@ class _Page:
             self._composer.paragraph(self._cell(caption, look))
         elements = list(table.iter("tr"))
         rows = [self._row(row, look) for row in elements]
-        if _headed(elements, rows) and len(rows) > 1:
-            lines = row_lines(rows[1:], rows[0])
-        else:
-            lines = row_lines(rows, None)
+        headed = len(rows) > 1 and _headed(elements, rows)
+        lines = row_lines(rows[1:], rows[0]) if headed else row_lines(rows, None)
         self._composer.paragraph("\n".join(lines))
 
     def _row(self, row: lxml_html.HtmlElement, look: Look) -> list[str]:

@@ -1,6 +1,7 @@
 """The answer cache: what it gives, to whom, and until when."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -44,8 +45,8 @@ def a_query(scope: AccessScope, text: str = "How many days?", **changes: object)
 def evidence_of(*documents: Document) -> PermittedChunks:
     chunks = tuple(
         PermittedChunk(
-            chunk_id=1000 + number, document_id=document.pk, ordinal=0, rank=number + 1, score=1.0, title=document.title,
-            heading="", page=None, text="27 days", start_char=0, end_char=7,
+            chunk_id=1000 + number, document_id=document.pk, ordinal=0, rank=number + 1, score=1.0,
+            title=document.title, heading="", page=None, text="27 days", start_char=0, end_char=7,
             digest=f"{document.pk}:{document.content_version}".encode(),
         )
         for number, document in enumerate(documents)
@@ -272,7 +273,7 @@ def test_row_level_security_alone_keeps_a_cached_answer_back(monkeypatch):
 def test_the_statement_alone_keeps_a_cached_answer_back(monkeypatch):
     reader, _, query, evidence = a_hidden_evidence()
 
-    def unguarded(scope: AccessScope, statement: str, parameters: dict[str, object]):
+    def unguarded(scope: AccessScope, statement: str, parameters: dict[str, Any]):
         with managing(scope.tenant_id), connection.cursor() as cursor:
             return cursor.execute(statement, parameters).fetchall()
 

@@ -10,7 +10,10 @@ from retrieval.generation.asides import without_masked_asides
     [
         ("My number is <US_SSN_1>. How long is leave?", "How long is leave?"),
         ("I am <EMAIL_ADDRESS_1>, call <PHONE_NUMBER_1>. When is it due?", "When is it due?"),
-        ("I travel to Boston. What is the hotel limit there?", "I travel to Boston. What is the hotel limit there?"),
+        (
+            "I travel to Boston. What is the hotel limit there?",
+            "I travel to Boston. What is the hotel limit there?",
+        ),
         ("Who owns <PHONE_NUMBER_1>?", "Who owns <PHONE_NUMBER_1>?"),
         ("My number is <US_SSN_1>.", "My number is <US_SSN_1>."),
         ("Is <IBAN_CODE_1> ours? It begins with <US_SSN_1>.", "Is <IBAN_CODE_1> ours?"),
