@@ -70,7 +70,7 @@ TEMPLATES = [
 # by age would die with it, unreturned.
 DATABASES = {"default": database("application"), "owner": database("owner")}
 DATABASES["default"]["OPTIONS"]["pool"] = {
-    "min_size": 2,
+    "min_size": 1,
     "max_size": env.database_pool_max,
     "timeout": 10,
 }

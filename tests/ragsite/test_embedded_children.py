@@ -87,9 +87,10 @@ def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
         (child,) = find_supervised(tmp_path)
         supervisor.kill()
 
-        gone, alive = psutil.wait_procs([child], timeout=10)
+        _, alive = psutil.wait_procs([child], timeout=10)
 
-    assert (gone, alive) == ([child], [])
+    # A dead child that nobody has asked for yet is a zombie: dead all the same.
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.mark.parametrize("command", [SLEEPER, STUBBORN], ids=["sleeper", "stubborn"])

@@ -44,6 +44,16 @@ def supervised(places: Places, port: int, worker: str = up_program.WORKER) -> It
             sweep(places.home)
 
 
+def wait_for_processes(home: Places, number: int) -> None:
+    """The worker starts its child when it gets to it, which may be after the door has opened."""
+    for _ in range(200):
+        found = find_supervised(home.home)
+        if len(found) == number:
+            return
+        psutil.wait_procs(found, timeout=0.1)
+    raise AssertionError(f"There were {len(found)} processes and never {number}.")
+
+
 def read_until(process: subprocess.Popen[str], word: str) -> str:
     """What the process wrote up to the line with `word`, or all of it."""
     assert process.stdout is not None
@@ -70,11 +80,10 @@ def test_a_signal_ends_everything_and_leaves_no_process(
 ) -> None:
     with supervised(home, port) as process:
         read_until(process, "Ctrl-C")
-        before = find_supervised(home.home)
+        wait_for_processes(home, 5)  # two servers, web, the worker and its own child
         process.send_signal(number)
 
         assert process.wait(timeout=60) == 0
-    assert len(before) == 5  # two servers, web, the worker and its own child
     assert find_supervised(home.home) == []
     assert not (home.postgres_data / "postmaster.pid").exists()
 

@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from ragsite.env import secrets
+
 BASE = str(settings.DATABASES["owner"]["NAME"])
 ROOT = Path(settings.RAGSITE_ROOT)
 APPS = ("accounts", "compliance", "retrieval")
@@ -28,11 +30,16 @@ def template_name() -> str:
 
 
 def maintenance() -> psycopg.Connection[tuple[object, ...]]:
+    """The superuser's connection: she alone may end other roles' sessions before a database goes."""
     owner = settings.DATABASES["owner"]
     return psycopg.connect(
-        host=owner["HOST"], port=owner["PORT"] or None, user=owner["USER"], password=owner["PASSWORD"],
+        host=owner["HOST"], port=owner["PORT"] or None, user="postgres", password=secrets()["postgres_password"],
         dbname="postgres", autocommit=True,
     )  # fmt: skip
+
+
+def owner_role() -> sql.Identifier:
+    return sql.Identifier(str(settings.DATABASES["owner"]["USER"]))
 
 
 def use(name: str) -> None:
@@ -58,7 +65,7 @@ def prepare_template() -> None:
             return
         building = f"{name}_building"
         server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(building)))
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(building)))
+        server.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(building), owner_role()))
         use(building)
         call_command("migrate", database="owner", verbosity=0, skip_checks=True)
         call_command("grant_application_role", stdout=StringIO())
@@ -77,8 +84,8 @@ def clone_for(worker: str) -> None:
         server.execute("select pg_advisory_lock(%s)", [LOCK])
         server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
         server.execute(
-            sql.SQL("create database {} template {}").format(
-                sql.Identifier(name), sql.Identifier(template_name())
+            sql.SQL("create database {} owner {} template {}").format(
+                sql.Identifier(name), owner_role(), sql.Identifier(template_name())
             )
         )
     use(name)
