@@ -76,7 +76,8 @@ class AuditEntry(AbstractLogEntry):
 
     def _event_of_change(self) -> str:
         verb = {0: "created", 1: "updated", 2: "deleted", 3: "accessed"}[self.action]
-        return f"{self.content_type.model if self.content_type else 'object'}.{verb}"
+        model = self.content_type.model if self.content_type else "object"
+        return f"{'grant' if model.endswith('objectpermission') else model}.{verb}"
 
     def compute_digest(self) -> bytes:
         """SHA-256 of the entry's content as canonical JSON (sorted keys, no spaces)."""

@@ -22,6 +22,18 @@ from retrieval.models import Collection, Document
 from retrieval.tasks import dispatch_ingestion
 
 
+# What ingestion found out about a document, for people to read.
+FACTS = (
+    "source_name",
+    "status",
+    "status_reason",
+    "media_type",
+    "size_bytes",
+    "chunk_count",
+    "indexed_at",
+)
+
+
 class GrantingAdmin(TenantModelAdmin):
     """Pages whose form carries grants; changing those takes a right of its own."""
 
@@ -104,29 +116,10 @@ class DocumentAdmin(GrantingAdmin):
         grants = ("inherits_grants", "reading_groups", "reading_people")
         if obj is None:
             return ("collection", "upload", "title", "sensitivity", *grants)
-        facts = (
-            "source_name",
-            "status",
-            "status_reason",
-            "media_type",
-            "size_bytes",
-            "chunk_count",
-            "indexed_at",
-        )
-        return ("collection", "title", "sensitivity", *grants, *facts)
+        return ("collection", "title", "sensitivity", *grants, *FACTS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return ()
-        return (
-            "source_name",
-            "status",
-            "status_reason",
-            "media_type",
-            "size_bytes",
-            "chunk_count",
-            "indexed_at",
-        )
+        return () if obj is None else FACTS
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

@@ -178,7 +178,7 @@ def test_readers_are_granted_and_revoked_on_the_documents_page(tenant):
     with managing(tenant.pk):
         document.refresh_from_db()
         assert document.principals == []
-        assert AuditEntry.objects.filter(event="documentgroupobjectpermission.deleted").exists()
+        assert AuditEntry.objects.filter(event="grant.deleted").exists()
 
 
 def test_an_inheriting_document_with_readers_of_its_own_is_refused(tenant):

@@ -30,9 +30,8 @@ class Command(BaseCommand):
                     loaded += taken.outcome != "unchanged"
                     if taken.outcome not in ("indexed", "unchanged"):
                         self.stdout.write(f"  {taken.outcome}: {taken.path.name} ({taken.reason})")
-        self.stdout.write(
-            f"Loaded {loaded} of {total} documents of {len(tenants)} tenants; the rest was there."
-        )
+        there = f"; {total - loaded} were there" if loaded < total else ""
+        self.stdout.write(f"Loaded {loaded} documents of {len(tenants)} tenants{there}.")
 
     def tenant_of(self, described: dict[str, Any]) -> Tenant:
         """The tenant, made now with its people when it is new: an interrupted load goes on where it stopped."""
