@@ -21,7 +21,6 @@ from retrieval.ingestion.receive import Upload, check_and_digest, receive
 from retrieval.models import Collection, Document
 from retrieval.tasks import dispatch_ingestion
 
-
 # What ingestion found out about a document, for people to read.
 FACTS = (
     "source_name",
