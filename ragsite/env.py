@@ -3,10 +3,10 @@
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragsite.embedded.paths import Places, places
@@ -32,7 +32,6 @@ class Environment(BaseSettings):
     secure_cookies: bool = False  # on behind TLS; the embedded set-up serves plain loopback
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     database_pool_max: int = Field(default=8, ge=2, le=64)
-    audit_synchronous: bool = True
 
     # Generation: extractive needs no model; openai speaks to any compatible base URL.
     generator: Literal["extractive", "openai"] = "extractive"
@@ -53,10 +52,33 @@ class Environment(BaseSettings):
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
 
+    @model_validator(mode="after")
+    def remote_parts_are_named(self) -> Self:
+        """A remote part without an address would fail at the first question instead of at the start."""
+        if self.generator == "openai" and not (self.llm_base_url and self.llm_model):
+            raise ValueError("RAGSITE_GENERATOR=openai needs RAGSITE_LLM_BASE_URL and RAGSITE_LLM_MODEL")
+        if self.encoder == "openai" and not (self.embeddings_base_url and self.embeddings_model):
+            raise ValueError(
+                "RAGSITE_ENCODER=openai needs RAGSITE_EMBEDDINGS_BASE_URL and RAGSITE_EMBEDDINGS_MODEL"
+            )
+        if self.encoder == "local" and self.embeddings_dimensions != 384:
+            raise ValueError(
+                "the local encoder has 384 dimensions; RAGSITE_EMBEDDINGS_DIMENSIONS is for a remote one"
+            )
+        return self
+
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    return Environment()
+    """The environment as it stands. Nonsense ends the start with one sentence that names the variable."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors()[0]
+        named = f"RAGSITE_{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        raise SystemExit(
+            f"ragsite cannot start: {named}{first['msg'].removeprefix('Value error, ')}."
+        ) from None
 
 
 @lru_cache(maxsize=1)
