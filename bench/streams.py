@@ -16,7 +16,7 @@ import httpx2
 
 from accounts.database import managing
 from accounts.models import ApiKey, Membership
-from tests.support.openai_server import Reply, openai_server
+from tests.support.openai_server import OpenAIServer, Reply, openai_server
 
 ROOT = Path(__file__).resolve().parent.parent
 POOL = 8
@@ -34,6 +34,7 @@ def run_streams(member: Membership, number: int) -> dict[str, Any]:
         started = time.perf_counter()
         results = asyncio.run(all_streams(address, secret, number))
         seconds = time.perf_counter() - started
+        leaving = [asyncio.run(seconds_until_cancelled(address, secret, model, n)) for n in range(5)]
     first_words = [first for ok, first in results if ok]
     return {
         "streams": number,
@@ -41,6 +42,7 @@ def run_streams(member: Membership, number: int) -> dict[str, Any]:
         "stream_errors": sum(not ok for ok, _ in results),
         "stream_seconds": round(seconds, 1),
         "stream_first_event_p50_s": round(statistics.median(first_words), 2) if first_words else None,
+        "stream_cancelled_after_leaving_p50_s": round(statistics.median(leaving), 3),
     }
 
 
@@ -68,6 +70,24 @@ async def one_stream(address: str, secret: str, question: str) -> tuple[bool, fl
     except httpx2.HTTPError:
         return False, 0.0
     return "event: done" in body and '"outcome": "answered"' in body, first
+
+
+async def seconds_until_cancelled(address: str, secret: str, model: OpenAIServer, number: int) -> float:
+    """From a client's leaving in the middle of an answer to the model's losing its own client."""
+    headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
+    question = {"question": f"What is known about leaving number {number}?"}
+    async with (
+        httpx2.AsyncClient(timeout=SECONDS_MAX) as client,
+        client.stream("POST", f"{address}/api/v1/queries", json=question, headers=headers) as answer,
+    ):
+        async for piece in answer.aiter_text():
+            if "event: sources" in piece:
+                break
+        # The model has begun once it has been asked; it takes seconds to end.
+        await asyncio.sleep(0.5)
+    left = time.perf_counter()
+    await asyncio.to_thread(model.requests[-1].client_left.wait, SECONDS_MAX)
+    return time.perf_counter() - left
 
 
 @contextmanager
