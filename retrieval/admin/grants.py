@@ -14,10 +14,10 @@ class GrantsForm(forms.ModelForm[Any]):
 
     permission = ""
     reading_groups = forms.ModelMultipleChoiceField(
-        Group.objects.none(), required=False, label="groups that may read"
+        Group.objects.none(), required=False, label="Groups that may read"
     )
     reading_people = forms.ModelMultipleChoiceField(
-        User.objects.none(), required=False, label="people who may read"
+        User.objects.none(), required=False, label="People who may read"
     )
 
     def offer(self, tenant_id: Any) -> None:
