@@ -76,17 +76,22 @@ async def seconds_until_cancelled(address: str, secret: str, model: OpenAIServer
     """From a client's leaving in the middle of an answer to the model's losing its own client."""
     headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
     question = {"question": f"What is known about leaving number {number}?"}
+    before = len(model.requests)
     async with (
         httpx2.AsyncClient(timeout=SECONDS_MAX) as client,
         client.stream("POST", f"{address}/api/v1/queries", json=question, headers=headers) as answer,
     ):
-        async for piece in answer.aiter_text():
-            if "event: sources" in piece:
-                break
+        # By hand: leaving a loop early would close the connection there and then.
+        pieces = answer.aiter_text()
+        while "event: sources" not in await anext(pieces):
+            pass
         # The model has begun once it has been asked; it takes seconds to end.
         await asyncio.sleep(0.5)
-    left = time.perf_counter()
-    await asyncio.to_thread(model.requests[-1].client_left.wait, SECONDS_MAX)
+        asked = model.requests[-1]
+        assert len(model.requests) > before
+        assert not asked.completed.is_set()
+        left = time.perf_counter()
+    await asyncio.to_thread(asked.client_left.wait, SECONDS_MAX)
     return time.perf_counter() - left
 
 
