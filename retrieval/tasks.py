@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from accounts.database import managing
 from accounts.models import Tenant
@@ -26,8 +27,11 @@ MOVING = (Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EM
 
 
 def dispatch_ingestion(tenant_id: UUID, document_id: UUID) -> None:
-    """Hand a document to a worker."""
-    ingest_document.delay(str(tenant_id), str(document_id))
+    """Hand a document to a worker; without a queue it waits for the next sweep. Call it after commit."""
+    try:
+        ingest_document.delay(str(tenant_id), str(document_id))
+    except OperationalError as error:
+        log.warning("ingestion.not_queued", document_id=str(document_id), error=type(error).__name__)
 
 
 @shared_task(name="retrieval.ingest_document")

@@ -1,10 +1,12 @@
 """Collections and documents with their grants. Content is not shown here: reading takes a grant."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -172,5 +174,6 @@ class DocumentAdmin(GrantingAdmin):
     def take_in_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
         put = [document for document in queryset if document.put_in_line()]
         for document in put:
-            dispatch_ingestion(document.tenant_id, document.pk)
+            # After commit: a worker that came sooner would find the document still at rest and leave it.
+            transaction.on_commit(partial(dispatch_ingestion, document.tenant_id, document.pk))
         messages.info(request, f"{len(put)} documents are in line again.")

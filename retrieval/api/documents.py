@@ -17,11 +17,11 @@ from accounts.roles import Right
 from accounts.scope import Sensitivity
 from compliance.audit.append import append
 from retrieval.api.caller import Caller, identify
-from retrieval.api.uploads import dispatch
 from retrieval.assembly import chunk_index
 from retrieval.ingestion.erase import erase_document
 from retrieval.ingestion.receive import Upload, receive
 from retrieval.models import Collection, Document
+from retrieval.tasks import dispatch_ingestion
 
 PAGE_MAX = 100
 LEVELS = [level.name.lower() for level in Sensitivity]
@@ -125,7 +125,7 @@ class DocumentsView(APIView):
             sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
             created_by_id=caller.scope.user_id,
         )
-        received = receive(collection, upload, dispatch, settings.RAGSITE_UPLOAD_BYTES_MAX)
+        received = receive(collection, upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX)
         code = status.HTTP_200_OK if received.unchanged else status.HTTP_202_ACCEPTED
         return Response(DocumentSerializer(received.document).data, status=code)
 

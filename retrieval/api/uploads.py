@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -12,7 +11,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
-from kombu.exceptions import OperationalError
 
 from accounts.database import reading
 from accounts.roles import Right
@@ -24,8 +22,6 @@ from retrieval.errors import UnreadableFile
 from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection
 from retrieval.tasks import dispatch_ingestion
-
-log = structlog.get_logger()
 
 FILES_MAX = 20  # of one upload
 STATUSES_MAX = 50  # of one look
@@ -95,7 +91,7 @@ def take_in(
     upload = Upload(name=file.name or "", content=file, sensitivity=level, created_by_id=caller.scope.user_id)
     name = safe_name(upload.name)
     try:
-        received = receive(collection, upload, dispatch, settings.RAGSITE_UPLOAD_BYTES_MAX)
+        received = receive(collection, upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX)
     except UnreadableFile as reason:
         messages.error(request, str(reason))
         return
@@ -103,14 +99,6 @@ def take_in(
         messages.info(request, f"'{name}' is here already and has not changed.")
     else:
         messages.success(request, f"'{name}' was taken in and is waiting for a worker.")
-
-
-def dispatch(tenant_id: UUID, document_id: UUID) -> None:
-    """Hand over to a worker; without a queue the document waits for the next sweep."""
-    try:
-        dispatch_ingestion(tenant_id, document_id)
-    except OperationalError as error:
-        log.warning("ingestion.not_queued", document_id=str(document_id), error=type(error).__name__)
 
 
 @require_safe

@@ -210,6 +210,23 @@ def test_an_upload_is_taken_in(tenant, settings, tmp_path, monkeypatch):
     assert (document.status, document.title) == ("received", "a")
 
 
+def test_taking_in_again_tells_the_worker_after_commit_only(
+    tenant, monkeypatch, django_capture_on_commit_callbacks
+):
+    document = next(thing for thing in populate(tenant) if isinstance(thing, Document))
+    told = []
+    monkeypatch.setattr("retrieval.admin.documents.dispatch_ingestion", lambda *ids: told.append(ids))
+    with django_capture_on_commit_callbacks() as callbacks:
+        browser(tenant).post(
+            url(Document, "changelist"), {"action": "take_in_again", "_selected_action": [str(document.pk)]}
+        )
+    assert told == []
+    for callback in callbacks:
+        callback()
+
+    assert told == [(tenant.pk, document.pk)]
+
+
 def test_an_upload_without_a_file_is_refused_in_words(tenant):
     shelf = a_collection(tenant)
     response = browser(tenant).post(url(Document, "add"), {"collection": str(shelf.pk), "sensitivity": 1})

@@ -107,7 +107,7 @@ def test_a_file_is_taken_in_even_when_the_queue_is_away(
     def away(tenant_id: uuid.UUID, document_id: uuid.UUID) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(uploads, "dispatch_ingestion", away)
+    monkeypatch.setattr("retrieval.tasks.ingest_document.delay", away)
     tenant = factories.a_tenant()
     client = signed_in(factories.a_member(tenant, role=Role.EDITOR))
 
