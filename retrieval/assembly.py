@@ -5,6 +5,7 @@ import, and most commands need none of them.
 """
 
 import gc
+import threading
 from functools import lru_cache, partial
 from importlib.metadata import files
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from compliance.pii import PiiEngine
     from retrieval.ingestion.pipeline import IngestionComponents
+
+_building = threading.RLock()
 
 
 @lru_cache(maxsize=1)
@@ -73,9 +76,15 @@ def reformulator() -> Reformulator:
     return rules
 
 
-@lru_cache(maxsize=1)
 def components() -> Components:
     """The whole flow as this installation is configured."""
+    # One thread at a time: two that import a library at once may see it half initialised.
+    with _building:
+        return _components()
+
+
+@lru_cache(maxsize=1)
+def _components() -> Components:
     from retrieval.audit.trail import DatabaseAuditTrail
     from retrieval.cache.answers import PostgresAnswerCache
     from retrieval.guardrails.input import DefaultInputGuardrail
@@ -154,11 +163,11 @@ def tokenizer() -> "Tokenizer":
 
 def warm() -> None:
     """Load what the first question would otherwise wait for. An error here is not the end: it shows again."""
+    components()
     ready: Any
     for ready in (encoder(), pii_engine()):
         if hasattr(ready, "warm"):
             ready.warm()
-    components()
     # Hundreds of thousands of objects that live as long as the process: no collection need visit them.
     gc.collect()
     gc.freeze()
