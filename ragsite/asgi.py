@@ -1,7 +1,6 @@
 """The web process: `uvicorn ragsite.asgi:application`."""
 
 import os
-import threading
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
 
@@ -11,5 +10,6 @@ application = get_asgi_application()
 
 from retrieval.assembly import warm  # noqa: E402  (apps come first)
 
-# Beside the serving, so that the door opens at once and the first question does not wait for models.
-threading.Thread(target=warm, name="warm", daemon=True).start()
+# Before the door opens: libraries imported by two threads at once may be seen half initialised, and a
+# first question should not wait for models.
+warm()
