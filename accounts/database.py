@@ -1,14 +1,15 @@
 """How code reaches tenant data: inside a transaction that says for whom, or not at all.
 
-Row-level security reads three settings of the transaction: tenant, principals and purpose. Without
+Row-level security reads four settings of the transaction: tenant, principals, ceiling and purpose. Without
 them every query on a tenant's table fails, so forgetting is safe.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -32,33 +33,68 @@ class Purpose(StrEnum):
 
 _tenant: ContextVar[UUID | None] = ContextVar("ragsite_tenant", default=None)
 
-BIND = """select set_config('ragsite.tenant', %s, true), set_config('ragsite.principals', %s, true),
-                 set_config('ragsite.purpose', %s, true)"""
-READ_BACK = """select coalesce(current_setting('ragsite.tenant', true), ''),
-                      coalesce(current_setting('ragsite.principals', true), ''),
-                      coalesce(current_setting('ragsite.purpose', true), '')"""
-
 
 def current_tenant() -> UUID | None:
     """The tenant whose transaction is open; None outside of one."""
     return _tenant.get()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bounds:
+    """What a transaction is for: the settings that row-level security reads."""
+
+    tenant_id: UUID
+    principals: tuple[int, ...]
+    ceiling: int
+    purpose: Purpose
+
+    @classmethod
+    def of(cls, scope: AccessScope) -> "_Bounds":
+        return cls(
+            tenant_id=scope.tenant_id,
+            principals=scope.principals,
+            ceiling=int(scope.ceiling),
+            purpose=Purpose.READ,
+        )
+
+    @classmethod
+    def managing(cls, tenant_id: UUID) -> "_Bounds":
+        return cls(tenant_id=tenant_id, principals=(), ceiling=-1, purpose=Purpose.MANAGE)
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "bound_tenant": str(self.tenant_id),
+            "bound_principals": "{" + ",".join(map(str, self.principals)) + "}",
+            "bound_ceiling": str(self.ceiling),
+            "bound_purpose": self.purpose.value,
+        }
+
+
+BIND = """select set_config('ragsite.tenant', %(bound_tenant)s, true),
+                 set_config('ragsite.principals', %(bound_principals)s, true),
+                 set_config('ragsite.ceiling', %(bound_ceiling)s, true),
+                 set_config('ragsite.purpose', %(bound_purpose)s, true);"""
+READ_BACK = """select coalesce(current_setting('ragsite.tenant', true), ''),
+                      coalesce(current_setting('ragsite.principals', true), ''),
+                      coalesce(current_setting('ragsite.ceiling', true), ''),
+                      coalesce(current_setting('ragsite.purpose', true), '')"""
+BOUND = ("bound_tenant", "bound_principals", "bound_ceiling", "bound_purpose")
+
+
 @contextmanager
-def _bound(tenant_id: UUID, principals: Iterable[int], purpose: Purpose) -> Iterator[None]:
+def _bound(bounds: _Bounds) -> Iterator[None]:
     nested = connection.in_atomic_block
-    token = _tenant.set(tenant_id)
+    token = _tenant.set(bounds.tenant_id)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             before = None
             if nested:
                 # set_config lasts to the end of the outer transaction, so the inner scope is undone by hand.
                 before = cursor.execute(READ_BACK).fetchone()
-            listed = "{" + ",".join(map(str, principals)) + "}"
-            cursor.execute(BIND, [str(tenant_id), listed, purpose.value])
+            cursor.execute(BIND, bounds.settings())
             yield
             if before is not None:
-                cursor.execute(BIND, before)
+                cursor.execute(BIND, dict(zip(BOUND, before, strict=True)))
     finally:
         _tenant.reset(token)
 
@@ -66,20 +102,15 @@ def _bound(tenant_id: UUID, principals: Iterable[int], purpose: Purpose) -> Iter
 @contextmanager
 def reading(scope: AccessScope) -> Iterator[None]:
     """A transaction that sees what `scope` may read, and nothing else."""
-    with _bound(scope.tenant_id, scope.principals, Purpose.READ):
+    with _bound(_Bounds.of(scope)):
         yield
 
 
 @contextmanager
 def managing(tenant_id: UUID) -> Iterator[None]:
     """A transaction for the tenant's own work on all its documents; never for answering a person."""
-    with _bound(tenant_id, (), Purpose.MANAGE):
+    with _bound(_Bounds.managing(tenant_id)):
         yield
-
-
-BIND_NAMED = """select set_config('ragsite.tenant', %(bound_tenant)s, true),
-                          set_config('ragsite.principals', %(bound_principals)s, true),
-                          set_config('ragsite.purpose', %(bound_purpose)s, true);"""
 
 
 def rows_for(scope: AccessScope, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -88,31 +119,20 @@ def rows_for(scope: AccessScope, statement: str, parameters: Mapping[str, Any]) 
     PostgreSQL runs several statements sent as one text in one transaction, so the settings before it
     hold for the statement and end with it. Inside an open transaction this is `reading(scope)` itself.
     """
-    return _rows(scope.tenant_id, scope.principals, Purpose.READ, statement, parameters)
+    return _rows(_Bounds.of(scope), statement, parameters)
 
 
 def write_for_tenant(tenant_id: UUID, statements: str, parameters: Mapping[str, Any]) -> None:
     """The same for statements of the tenant's own work; all of them are committed, or none."""
-    _rows(tenant_id, (), Purpose.MANAGE, statements, parameters)
+    _rows(_Bounds.managing(tenant_id), statements, parameters)
 
 
-def _rows(
-    tenant_id: UUID,
-    principals: Iterable[int],
-    purpose: Purpose,
-    statement: str,
-    parameters: Mapping[str, Any],
-) -> list[tuple[Any, ...]]:
+def _rows(bounds: _Bounds, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     if connection.in_atomic_block:
-        with _bound(tenant_id, principals, purpose), connection.cursor() as cursor:
+        with _bound(bounds), connection.cursor() as cursor:
             return _last_rows(cursor.execute(statement, parameters))
-    bound = {
-        "bound_tenant": str(tenant_id),
-        "bound_principals": "{" + ",".join(map(str, principals)) + "}",
-        "bound_purpose": purpose.value,
-    }
     with connection.cursor() as cursor:
-        return _last_rows(cursor.execute(BIND_NAMED + statement, {**parameters, **bound}))
+        return _last_rows(cursor.execute(BIND + statement, {**parameters, **bounds.settings()}))
 
 
 def _last_rows(cursor: Any) -> list[tuple[Any, ...]]:

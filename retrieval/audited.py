@@ -3,7 +3,7 @@
 from auditlog.registry import auditlog
 from django.db.models import Model
 
-from accounts.models import ApiKey, Group, Membership, Tenant, User
+from accounts.models import ApiKey, BreakGlass, Group, GroupNesting, Membership, Tenant, TenantRole, User
 from retrieval.models import (
     Collection,
     CollectionGroupObjectPermission,
@@ -18,19 +18,22 @@ from retrieval.models import (
 # Named field by field: many-to-many fields stay out (on clear() the library writes other tenants'
 # rows into the entry), and so does progress of ingestion, which is no change by anybody.
 FIELDS: dict[type[Model], list[str]] = {
-    Tenant: ["slug", "name"],
+    Tenant: ["slug", "name", "state"],
     Group: ["tenant", "label"],
-    Membership: ["tenant", "user", "role", "ceiling", "is_active"],
+    GroupNesting: ["tenant", "outer", "inner"],
+    TenantRole: ["tenant", "name", "rights"],
+    BreakGlass: ["tenant", "user", "reason", "expires_at", "ended_at"],
+    Membership: ["tenant", "user", "role", "own_role", "ceiling", "is_active"],
     User: ["is_active", "is_staff", "is_superuser", "password"],
-    ApiKey: ["membership", "prefix", "expires_at", "revoked_at"],
+    ApiKey: ["membership", "prefix", "scopes", "ceiling", "addresses", "expires_at", "revoked_at"],
     Collection: ["name"],
     Document: ["collection", "sensitivity", "inherits_grants", "content_sha256"],
     GlossaryTerm: ["term", "expansion"],
     TenantPolicy: ["injection_mode", "injection_threshold", "pii", "allowed_hosts"],
-    CollectionUserObjectPermission: ["permission", "user", "content_object"],
-    CollectionGroupObjectPermission: ["permission", "group", "content_object"],
-    DocumentUserObjectPermission: ["permission", "user", "content_object"],
-    DocumentGroupObjectPermission: ["permission", "group", "content_object"],
+    CollectionUserObjectPermission: ["permission", "user", "content_object", "expires_at"],
+    CollectionGroupObjectPermission: ["permission", "group", "content_object", "expires_at"],
+    DocumentUserObjectPermission: ["permission", "user", "content_object", "expires_at"],
+    DocumentGroupObjectPermission: ["permission", "group", "content_object", "expires_at"],
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from guardian.shortcuts import assign_perm
 
 from accounts.database import managing
-from accounts.models import Group, Membership, Tenant, User
+from accounts.models import Delegation, Group, Membership, Principal, Tenant, User
 from accounts.resolve import scope_of
 from accounts.roles import Role
 from accounts.scope import AccessScope, Sensitivity
@@ -38,12 +38,26 @@ def a_scope(tenant: Tenant, **member: object) -> AccessScope:
     return scope_of(a_member(tenant, **member))  # type: ignore[arg-type]  # passed through
 
 
+def again(scope: AccessScope) -> AccessScope:
+    """The same person's scope as it is now: what collections she may read is resolved for each request."""
+    return scope_of(Membership.objects.get(tenant=scope.tenant_id, user=scope.user_id))
+
+
 def a_group(tenant: Tenant, label: str = "") -> Group:
     return Group.objects.create(tenant=tenant, label=label or f"group {next(_numbers)}")
 
 
 def everyone(tenant: Tenant) -> Group:
     return Group.objects.get(tenant=tenant, builtin=True)
+
+
+def readers_of(document: Document) -> list[int]:
+    """Ids of the users and groups that may act as one of the document's principals, ascending."""
+    with managing(document.tenant_id):
+        named = Document.objects.values_list("principals", flat=True).get(pk=document.pk)
+    own = Principal.objects.filter(pk__in=named, kind__in=("user", "group")).values_list("pk", flat=True)
+    acting = Delegation.objects.in_force().filter(principal__in=named).values_list("holder", flat=True)
+    return sorted({*own, *acting})
 
 
 def a_collection(tenant: Tenant, *, readers: tuple[Group | User, ...] = (), name: str = "") -> Collection:

@@ -5,9 +5,15 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, User
+from compliance.audit.context import current
 
 SCHEME = "bearer"
 SECRET_CHARS_MAX = 200
+
+
+def client_address(request: Request) -> str | None:
+    """The client's, as the request's audit context knows it: behind a counted number of proxies."""
+    return current().address or request.META.get("REMOTE_ADDR")
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -21,7 +27,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         secret = secret.strip()
         # An unknown key, a revoked one and one of a deactivated member are answered alike.
         key = (
-            ApiKey.objects.find(secret)
+            ApiKey.objects.find(secret, client_address(request))
             if 0 < len(secret) <= SECRET_CHARS_MAX and secret.isprintable()
             else None
         )

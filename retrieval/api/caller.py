@@ -11,25 +11,52 @@ from accounts.browsing import TENANT_IN_SESSION
 from accounts.models import ApiKey, Membership, User
 from accounts.resolve import find_membership, scope_of
 from accounts.roles import Right
-from accounts.scope import AccessScope
+from accounts.scope import AccessScope, Credential
 from retrieval.api.authentication import ApiKeyAuthentication, SessionCredentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A membership in force and the access scope that follows from it."""
+    """A membership in force, by session or by key, and what follows from it."""
 
     membership: Membership
     scope: AccessScope
-    surface: str  # "web" or "api"
+    credential: Credential
+    rights: frozenset[Right]  # the role's; of a key only those among its scopes
+
+    @property
+    def surface(self) -> str:
+        return "api" if self.credential.key_id is not None else "web"
 
     def may(self, right: Right) -> bool:
-        return self.membership.may(right)
+        return right in self.rights
 
     def require(self, right: Right) -> None:
-        """Raises PermissionDenied unless the caller's role carries the right."""
-        if not self.may(right):
-            raise PermissionDenied(f"Your role '{self.membership.role}' does not include '{right.value}'.")
+        """Raises PermissionDenied unless the role carries the right, and the key where one was used."""
+        if self.may(right):
+            return
+        if self.membership.may(right):
+            raise PermissionDenied(f"This API key's scopes do not include '{right.value}'.")
+        raise PermissionDenied(f"Your role '{self.membership.role_name}' does not include '{right.value}'.")
+
+
+def caller_by_session(request: HttpRequest | Request, membership: Membership) -> Caller:
+    session_key = getattr(getattr(request, "session", None), "session_key", None)
+    return Caller(
+        membership=membership,
+        scope=scope_of(membership),
+        credential=Credential(user_id=membership.user_id, session_key=session_key),
+        rights=membership.rights,
+    )
+
+
+def caller_by_key(key: ApiKey) -> Caller:
+    return Caller(
+        membership=key.membership,
+        scope=scope_of(key.membership, key),
+        credential=Credential(user_id=key.membership.user_id, key_id=key.pk),
+        rights=key.rights,
+    )
 
 
 def identify(request: HttpRequest | Request) -> Caller:
@@ -43,11 +70,12 @@ def identify(request: HttpRequest | Request) -> Caller:
     user, key = request.user, request.auth
     if not isinstance(user, User):
         raise NotAuthenticated("Sign in, or send an API key.")
-    membership = key.membership if isinstance(key, ApiKey) else find_membership(user, chosen_tenant(request))
+    if isinstance(key, ApiKey):
+        return caller_by_key(key)
+    membership = find_membership(user, chosen_tenant(request))
     if membership is None:
         raise PermissionDenied("You do not belong to an organisation here. Ask an administrator to add you.")
-    surface = "api" if isinstance(key, ApiKey) else "web"
-    return Caller(membership=membership, scope=scope_of(membership), surface=surface)
+    return caller_by_session(request, membership)
 
 
 def chosen_tenant(request: HttpRequest | Request) -> UUID | None:

@@ -80,6 +80,7 @@ def understand(request: HttpRequest) -> Asking:
         history=history_of(caller.scope, conversation_id) if conversation_id else (),
         collection_ids=frozenset(asked["collections"]),
         conversation_id=conversation_id,
+        credential=caller.credential,
         surface=caller.surface,
         request_id=request.request_id,  # type: ignore[attr-defined]  # set by the middleware
     )

@@ -10,8 +10,8 @@ from django.shortcuts import render
 
 from accounts.browsing import administers, membership_of
 from accounts.models import User
-from accounts.resolve import active_memberships, scope_of
-from retrieval.api.caller import Caller
+from accounts.resolve import active_memberships
+from retrieval.api.caller import Caller, caller_by_session
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]
@@ -40,7 +40,7 @@ def visitor(request: HttpRequest) -> Caller | None:
     membership = membership_of(request)
     if membership is None:
         return None
-    return Caller(membership=membership, scope=scope_of(membership), surface="web")
+    return caller_by_session(request, membership)
 
 
 def shell(request: HttpRequest, caller: Caller | None = None, section: str = "") -> dict[str, Any]:
@@ -49,7 +49,7 @@ def shell(request: HttpRequest, caller: Caller | None = None, section: str = "")
     return {
         "section": section,
         "tenant": caller.membership.tenant if caller else None,
-        "role": caller.membership.get_role_display() if caller else "",
+        "role": caller.membership.role_name if caller else "",
         "administers": caller is not None and administers(caller.membership),
         "tenants": [membership.tenant for membership in active_memberships(request.user)],
     }

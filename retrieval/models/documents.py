@@ -2,15 +2,18 @@
 
 import uuid
 from pathlib import PurePath
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.db import models
+from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
+from guardian.managers import GroupObjectPermissionManager, UserObjectPermissionManager
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from accounts.models import Tenant
+from accounts.models import Principal, Tenant
 from accounts.scope import AccessScope, Sensitivity
 
 __all__ = [
@@ -31,6 +34,8 @@ class Collection(models.Model):
     name = models.CharField(max_length=150)
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Named by every document that takes the collection's grants; who is granted it acts as this.
+    principal = models.OneToOneField(Principal, on_delete=models.PROTECT, editable=False, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="collection_name_in_tenant")]
@@ -39,6 +44,12 @@ class Collection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            if self.principal_id is None:
+                self.principal = Principal.objects.create(kind="collection")
+            super().save(*args, **kwargs)
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
@@ -95,7 +106,7 @@ class Document(models.Model):
     content_version = models.PositiveIntegerField(default=0, editable=False)
     chunk_count = models.PositiveIntegerField(default=0, editable=False)
 
-    # Kept by triggers from the grants (migration 0003); what the application writes here is ignored.
+    # Kept by triggers from the grants (migrations 0003, 0007); what the application writes here is ignored.
     principals = ArrayField(models.BigIntegerField(), default=list, editable=False)
     acl_version = models.PositiveIntegerField(default=0, editable=False)
 
@@ -132,29 +143,67 @@ class Document(models.Model):
         return bool(waiting)
 
 
-class CollectionUserObjectPermission(UserObjectPermissionBase):
+class InForce(models.Manager[Any]):
+    """Leaves grants out that have ended; guardian asks this one, so they grant nothing anywhere."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+class UserGrantManager(InForce, UserObjectPermissionManager):  # type: ignore[misc]  # the library is untyped
+    pass
+
+
+class GroupGrantManager(InForce, GroupObjectPermissionManager):  # type: ignore[misc]  # the library is untyped
+    pass
+
+
+class Grant(models.Model):
+    """A grant and the end it may have. Never changed: it is deleted and made anew."""
+
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"grant {self.pk}"
+
+
+class UserGrant(Grant, UserObjectPermissionBase):
+    objects = UserGrantManager()
+    with_ended = models.Manager()  # noqa: DJ012  (a manager as well)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = True
+
+
+class GroupGrant(Grant, GroupObjectPermissionBase):
+    objects = GroupGrantManager()
+    with_ended = models.Manager()  # noqa: DJ012  (a manager as well)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = True
+
+
+class CollectionUserObjectPermission(UserGrant):
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
-    def __str__(self) -> str:
-        return f"grant {self.pk}"
 
-
-class CollectionGroupObjectPermission(GroupObjectPermissionBase):
+class CollectionGroupObjectPermission(GroupGrant):
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
-    def __str__(self) -> str:
-        return f"grant {self.pk}"
 
-
-class DocumentUserObjectPermission(UserObjectPermissionBase):
+class DocumentUserObjectPermission(UserGrant):
     content_object = models.ForeignKey(Document, on_delete=models.CASCADE)
+    # What its grantee acts as until the end, a trigger's; a grant without an end has none.
+    timed = models.ForeignKey(
+        Principal, on_delete=models.CASCADE, null=True, editable=False, related_name="+"
+    )
 
-    def __str__(self) -> str:
-        return f"grant {self.pk}"
 
-
-class DocumentGroupObjectPermission(GroupObjectPermissionBase):
+class DocumentGroupObjectPermission(GroupGrant):
     content_object = models.ForeignKey(Document, on_delete=models.CASCADE)
-
-    def __str__(self) -> str:
-        return f"grant {self.pk}"
+    timed = models.ForeignKey(
+        Principal, on_delete=models.CASCADE, null=True, editable=False, related_name="+"
+    )

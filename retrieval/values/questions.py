@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from accounts.scope import AccessScope
+from accounts.scope import AccessScope, Credential
 from retrieval.values.verdicts import Verdict
 
 
@@ -24,6 +24,7 @@ class Question:
     history: tuple[Exchange, ...] = ()  # oldest first
     collection_ids: frozenset[UUID] = frozenset()  # empty: every collection the scope may read
     conversation_id: UUID | None = None  # None: a question on its own
+    credential: Credential | None = None  # None: of a command, which ends with its process
     surface: str = "api"  # the door it came through: web, api, command, example
     request_id: UUID = field(default_factory=uuid4)
 

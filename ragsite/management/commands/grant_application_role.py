@@ -8,9 +8,12 @@ from django.db import connections, transaction
 from psycopg import sql
 
 APPEND_ONLY = ("compliance_auditentry",)
+# Triggers write these; the application may take a right away, never give one past the grants.
+DELETE_ONLY = ("accounts_delegation",)
 READ_ONLY = (
     "django_migrations",
     "retrieval_grant",
+    "retrieval_right",
     "retrieval_findable_document",
     "retrieval_findable_lexeme",
 )
@@ -53,6 +56,8 @@ def grant(cursor: Any, role: str) -> None:
     for (table,) in cursor.fetchall():
         if table in READ_ONLY:
             rights = "select"
+        elif table in DELETE_ONLY:
+            rights = "select, delete"
         elif table in APPEND_ONLY:
             rights = "select, insert"
         else:

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         membership = find_member(options["email"], options["tenant"])
         if not membership.may(Right.ASK):
             raise CommandError(
-                f"The role '{membership.role}' of '{options['email']}' does not include asking."
+                f"The role '{membership.role_name}' of '{options['email']}' does not include asking."
             )
         question = Question(text=options["question"], scope=scope_of(membership), surface="command")
         listener = silently if options["json"] else self.tell

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from guardian.shortcuts import assign_perm, remove_perm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from accounts.database import managing
 from accounts.models import Group, User
 from retrieval.models import Collection, Document
-from tests.factories import a_collection, a_group, a_member, a_tenant, everyone
+from tests.factories import a_collection, a_group, a_member, a_tenant, everyone, readers_of
 
 
 def a_bare_document(collection: Collection, name: str = "a.txt") -> Document:
@@ -23,18 +23,13 @@ def a_bare_document(collection: Collection, name: str = "a.txt") -> Document:
     return document
 
 
-def principals(document: Document) -> list[int]:
-    with managing(document.tenant_id):
-        return Document.objects.values_list("principals", flat=True).get(pk=document.pk)
-
-
 @pytest.mark.django_db
 def test_a_document_takes_its_collections_grants():
     tenant = a_tenant()
     group, person = a_group(tenant), a_member(tenant).user
     document = a_bare_document(a_collection(tenant, readers=(group, person)))
 
-    assert principals(document) == sorted([group.pk, person.pk])
+    assert readers_of(document) == sorted([group.pk, person.pk])
 
 
 @pytest.mark.django_db
@@ -45,7 +40,7 @@ def test_a_grant_on_the_collection_reaches_documents_that_are_in_it_already():
     with managing(tenant.pk):
         assign_perm("view_collection", everyone(tenant), collection)
 
-    assert principals(document) == [everyone(tenant).pk]
+    assert readers_of(document) == [everyone(tenant).pk]
 
 
 @pytest.mark.django_db
@@ -56,7 +51,7 @@ def test_a_documents_own_grant_replaces_the_collections():
     with managing(tenant.pk):
         assign_perm("view_document", own, document)
 
-    assert principals(document) == [own.pk]
+    assert readers_of(document) == [own.pk]
 
 
 @pytest.mark.django_db
@@ -68,7 +63,7 @@ def test_taking_the_last_own_grant_away_leaves_the_document_to_nobody():
         assign_perm("view_document", own, document)
         remove_perm("view_document", own, document)
 
-    assert principals(document) == []
+    assert readers_of(document) == []
 
 
 @pytest.mark.django_db
@@ -78,17 +73,22 @@ def test_a_change_grant_does_not_let_anybody_read():
     with managing(tenant.pk):
         assign_perm("change_document", a_group(tenant), document)
 
-    assert principals(document) == []
+    assert readers_of(document) == []
 
 
 @pytest.mark.django_db
-def test_a_group_of_another_tenant_never_becomes_a_reader():
+@pytest.mark.parametrize("grantee", ["group", "person"])
+@pytest.mark.parametrize("kind", ["document", "collection"])
+def test_nobody_of_another_tenant_can_be_granted_anything(kind, grantee):
     tenant, stranger = a_tenant(), a_tenant()
-    document = a_bare_document(a_collection(tenant))
-    with managing(tenant.pk):
-        assign_perm("view_document", a_group(stranger), document)
+    collection = a_collection(tenant)
+    document = a_bare_document(collection)
+    foreign = a_group(stranger) if grantee == "group" else a_member(stranger).user
+    granted = document if kind == "document" else collection
+    with managing(tenant.pk), pytest.raises(IntegrityError, match="same organisation"), transaction.atomic():
+        assign_perm(f"view_{kind}", foreign, granted)
 
-    assert principals(document) == []
+    assert readers_of(document) == []
 
 
 @pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_deleting_a_group_takes_its_rights_along():
     with managing(tenant.pk):
         group.delete()
 
-    assert principals(document) == []
+    assert readers_of(document) == []
 
 
 @pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_moving_a_document_gives_it_the_new_collections_readers():
     with managing(tenant.pk):
         Document.objects.filter(pk=document.pk).update(collection=elsewhere)
 
-    assert principals(document) == [group.pk]
+    assert readers_of(document) == [group.pk]
 
 
 @pytest.mark.django_db
@@ -129,8 +129,8 @@ def test_what_the_application_writes_into_principals_is_ignored():
             principals=[intruder.pk],
         )
 
-    assert principals(document) == []
-    assert principals(inserted) == []
+    assert readers_of(document) == []
+    assert readers_of(inserted) == []
 
 
 @pytest.mark.django_db
@@ -185,7 +185,7 @@ def test_principals_always_equal_the_grants(steps: list[Step]):
                 here = where
 
             expected = own if own is not None else on_shelf[here]
-            assert principals(document) == sorted(expected)
+            assert readers_of(document) == sorted(expected)
 
 
 def test_a_revoked_right_loses_every_race_with_a_grant(committed: None):
@@ -216,7 +216,7 @@ def test_a_revoked_right_loses_every_race_with_a_grant(committed: None):
     for thread in threads:
         thread.join(60)
 
-    assert [principals(document) for document in documents] == [[kept.pk]] * 30
+    assert [readers_of(document) for document in documents] == [[kept.pk]] * 30
 
 
 def test_grants_under_another_isolation_level_are_refused(committed: None):

@@ -15,7 +15,14 @@ TENANT_TABLES = """
        and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')"""
 
 # Read before a tenant is known, to learn which tenants a person belongs to; they hold no content.
-IDENTITY = {"accounts_group", "accounts_membership"}
+IDENTITY = {
+    "accounts_breakglass",
+    "accounts_delegation",
+    "accounts_group",
+    "accounts_groupnesting",
+    "accounts_membership",
+    "accounts_tenantrole",
+}
 
 
 def tables_of_tenants() -> set[str]:

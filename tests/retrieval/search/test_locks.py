@@ -4,7 +4,7 @@ import pytest
 from django.db import connection, connections
 
 from accounts.database import managing, reading
-from accounts.models import User
+from accounts.models import Membership, User
 from retrieval.language.analyser import document_terms
 from retrieval.models import Chunk
 from retrieval.search import retriever, statements
@@ -104,6 +104,7 @@ def test_without_row_level_security_the_predicate_still_filters(committed, exact
     scope = a_scope(acme)
     # She belongs to both tenants, and asks in one of them.
     herself = User.objects.get(pk=scope.user_id)
+    Membership.objects.create(tenant=globex, user=herself)
     a_document(a_collection(globex, readers=(herself,)), "foreign leave policy")
     with connections["owner"].cursor() as cursor:
         cursor.execute(WITHOUT_CONDITIONS)

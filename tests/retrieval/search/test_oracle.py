@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
 
-from accounts.models import Group, User
+from accounts.models import Group, Membership
+from accounts.resolve import scope_of
 from accounts.scope import AccessScope, Sensitivity
 from retrieval.language.analyser import analyse, term_id
 from retrieval.models import Document
 from retrieval.search.fusion import fuse_scores
 from retrieval.search.planner import Limits
 from retrieval.search.weighting import document_weights, inverse_frequency
-from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, everyone, fake_vector
+from tests.factories import a_collection, a_document, a_group, a_member, a_tenant, everyone, fake_vector
 from tests.retrieval.search.builders import ONLY_APPROXIMATE, a_query, permit, retrieve
 
 LISTED = "leave policy pay month canteen noon board secret travel cost laptop badge contract notice"
@@ -31,7 +32,11 @@ class World:
     readers: dict[object, set[int]] = field(default_factory=dict)  # principals granted, by document id
     tenants: dict[object, object] = field(default_factory=dict)  # tenant id, by document id
     sensitivity: dict[object, int] = field(default_factory=dict)
-    scopes: list[AccessScope] = field(default_factory=list)
+    members: list[Membership] = field(default_factory=list)
+
+    @property
+    def scopes(self) -> list[AccessScope]:
+        return [scope_of(member) for member in self.members]
 
     def fill(self) -> None:
         for _ in range(2):
@@ -40,8 +45,8 @@ class World:
             for _ in range(4):
                 joined = tuple(g for g in groups[1:] if self.random.random() < 0.4)
                 ceiling = self.random.choice(list(Sensitivity))
-                self.scopes.append(a_scope(tenant, groups=joined, ceiling=ceiling))
-            people = [User.objects.get(pk=s.user_id) for s in self.scopes if s.tenant_id == tenant.pk]
+                self.members.append(a_member(tenant, groups=joined, ceiling=ceiling))
+            people = [member.user for member in self.members if member.tenant_id == tenant.pk]
             for _ in range(3):
                 granted = self._some([*groups, *people])
                 shelf = a_collection(tenant, readers=granted)

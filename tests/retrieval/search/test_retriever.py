@@ -10,7 +10,7 @@ from retrieval.models import Chunk, Document, EmbeddingSpace
 from retrieval.search import retriever
 from retrieval.search.planner import Limits
 from retrieval.search.space import check_recorded_space
-from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, everyone
+from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, again, everyone
 from tests.retrieval.search.builders import (
     ONLY_APPROXIMATE,
     FakeEncoder,
@@ -74,7 +74,7 @@ def test_only_the_collections_asked_for_are_searched(limits):
     tenant_id = collection.tenant_id
     other = a_collection(collection.tenant, readers=(everyone(collection.tenant),))
     a_document(other, "leave policy of the other shelf")
-    found = retrieve(a_query(scope, collections=[other.pk]), limits=limits)
+    found = retrieve(a_query(again(scope), collections=[other.pk]), limits=limits)
     with managing(tenant_id):
         assert {c.document_id for c in found.ranked} == set(
             Document.objects.filter(tenant_id=tenant_id, collection=other).values_list("pk", flat=True)
