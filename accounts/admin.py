@@ -240,3 +240,6 @@ class ApiKeyAdmin(TenantModelAdmin):
         obj.pk = issued.pk
         obj.__dict__.update(issued.__dict__)
         messages.success(request, f"The key's secret, shown this once: {secret}")
+
+
+from accounts.sign_in import admin as sign_in_admin  # noqa: E402, F401  (its pages build on these)

@@ -33,6 +33,14 @@ class Environment(BaseSettings):
     allowed_hosts: str = "localhost,127.0.0.1,[::1]"
     database_pool_max: int = Field(default=8, ge=2, le=64)
 
+    # Sign-in. Mail goes to smtp://user:password@host:port (smtps:// for TLS from the start, smtp:// with
+    # STARTTLS, ?tls=off for neither); empty: into the log.
+    email_url: SecretStr = SecretStr("")
+    email_from: str = "ragsite@localhost"
+    staff_second_factor: bool | None = None  # empty: asked of staff unless this is a demonstration
+    identity_private_networks: bool = False  # identity providers inside one's own network, also without TLS
+    trusted_proxies: int = Field(default=0, ge=0, le=5)  # in front of us, each adding to X-Forwarded-For
+
     # Generation: extractive needs no model; openai speaks to any compatible base URL.
     generator: Literal["extractive", "openai"] = "extractive"
     llm_base_url: str = ""
@@ -81,16 +89,59 @@ def environment() -> Environment:
         ) from None
 
 
+SECRET_CHARS_MIN = 32
+KNOWN_TO_EVERYBODY = ("django-insecure-", "changeme", "change-me", "secret", "default")
+
+
 @lru_cache(maxsize=1)
 def secrets() -> dict[str, str]:
-    """The installation's secrets, made once by `make up` and read from a file of mode 0600."""
+    """The installation's secrets, made once by `make up` and read from a file of mode 0600.
+
+    Ends the start where one is missing, short or a well-known default.
+    """
     path = home().secrets
     try:
-        return dict(json.loads(path.read_text()))
+        return strong(dict(json.loads(path.read_text())))
     except FileNotFoundError:
         raise SystemExit(
             "ragsite has no secrets yet. Run 'make up' once, or set RAGSITE_HOME to the folder that holds them."
         ) from None
+
+
+def strong(found: dict[str, str]) -> dict[str, str]:
+    """The secrets as they are; ends the start over one that could be guessed."""
+    for name in ("secret_key", "tenant_key"):
+        value = found.get(name, "")
+        if len(value) < SECRET_CHARS_MIN or value.lower().startswith(KNOWN_TO_EVERYBODY):
+            raise SystemExit(
+                f"ragsite cannot start: the secret '{name}' is missing, short or a default. Put at least "
+                f"{SECRET_CHARS_MIN} random characters in its place, for example from "
+                '`python -c "import secrets; print(secrets.token_urlsafe(48))"`.'
+            )
+    return found
+
+
+def mail() -> dict[str, Any]:
+    """Django's mail settings for `RAGSITE_EMAIL_URL`; ends the start for one that cannot be read."""
+    url = environment().email_url.get_secret_value()
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise SystemExit(
+            "ragsite cannot start: RAGSITE_EMAIL_URL must look like smtp://user:password@host:587."
+        )
+    plain = "off" in parse_qs(parts.query).get("tls", [])
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp" and not plain,
+        "EMAIL_TIMEOUT": 20,
+    }
 
 
 def home() -> Places:

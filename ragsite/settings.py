@@ -5,7 +5,7 @@ from typing import Any
 import django_stubs_ext
 
 from ragsite import logs
-from ragsite.env import ROOT, database, environment, home, redis_url, secrets
+from ragsite.env import ROOT, database, environment, home, mail, redis_url, secrets
 from ragsite.example_questions import example_questions
 
 # Lets admin classes and forms name their model, as in ModelAdmin[Document]; nothing else changes.
@@ -27,6 +27,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "guardian",
     "auditlog",
     "rest_framework",
@@ -46,6 +50,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.sign_in.gate.gate",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -93,8 +99,15 @@ STATICFILES_DIRS = [ROOT / "static"]
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
+    "accounts.sign_in.backends.PersonBackend",
+    # Nobody signs in through it: it reads sessions that name it, and answers for Django's permissions.
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {
@@ -113,7 +126,60 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.secure_cookies
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+PASSWORD_RESET_TIMEOUT = 60 * 60
 X_FRAME_OPTIONS = "DENY"
+
+ACCOUNT_ADAPTER = "accounts.sign_in.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # nobody registers herself; addresses come from an administrator
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # or everybody could have us write to anybody
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "20/m/ip,5/15m/key",
+    "reset_password": "20/m/ip,5/h/key",
+    "assertion": "60/m/ip",
+}
+ACCOUNT_FORMS = {
+    "reset_password": "accounts.sign_in.forms.ResetForm",
+    "user_token": "accounts.sign_in.forms.ResetTokenForm",
+}
+MFA_FORMS = {"add_webauthn": "accounts.sign_in.second_factor_forms.PasskeyForm"}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.trusted_proxies
+MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "ragsite"
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Browsers speak WebAuthn over plain HTTP with localhost only, which is not the address people type.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.adapters.IdentityAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+RAGSITE_STAFF_SECOND_FACTOR = (
+    not env.demonstration if env.staff_second_factor is None else env.staff_second_factor
+)
+RAGSITE_IDENTITY_PRIVATE_NETWORKS = env.identity_private_networks
+# Pages ask these by themselves, so they are no sign that somebody is there.
+RAGSITE_UNATTENDED_PATHS = ("/documents/statuses/",)
+
+# Counts failures and used codes for every process alike. In the database, so that nothing is let
+# through while it is away, and nobody can flood it until a count is thrown out.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_counter",
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+    }
+}
+
+DEFAULT_FROM_EMAIL = env.email_from
+for _name, _value in mail().items():
+    globals()[_name] = _value
 
 # --- Audit ------------------------------------------------------------------------------------
 

@@ -3,7 +3,19 @@
 from auditlog.registry import auditlog
 from django.db.models import Model
 
-from accounts.models import ApiKey, BreakGlass, Group, GroupNesting, Membership, Tenant, TenantRole, User
+from accounts.models import (
+    ApiKey,
+    BreakGlass,
+    Group,
+    GroupNesting,
+    IdentityProvider,
+    Membership,
+    SignInPolicy,
+    Tenant,
+    TenantDomain,
+    TenantRole,
+    User,
+)
 from retrieval.models import (
     Collection,
     CollectionGroupObjectPermission,
@@ -26,6 +38,20 @@ FIELDS: dict[type[Model], list[str]] = {
     Membership: ["tenant", "user", "role", "own_role", "ceiling", "is_active"],
     User: ["is_active", "is_staff", "is_superuser", "password"],
     ApiKey: ["membership", "prefix", "scopes", "ceiling", "addresses", "expires_at", "revoked_at"],
+    SignInPolicy: ["tenant", "require_second_factor", "password_allowed", "idle_minutes", "absolute_minutes"],
+    TenantDomain: ["tenant", "domain", "confirmed_at"],
+    IdentityProvider: [
+        "tenant",
+        "kind",
+        "enabled",
+        "issuer",
+        "client_id",
+        "sign_in_url",
+        "certificate",
+        "group_claim",
+        "default_ceiling",
+        "second_factor_there",
+    ],
     Collection: ["name"],
     Document: ["collection", "sensitivity", "inherits_grants", "content_sha256"],
     GlossaryTerm: ["term", "expansion"],

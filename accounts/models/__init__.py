@@ -5,6 +5,13 @@ from accounts.models.delegations import Delegation
 from accounts.models.groups import Group, GroupNesting
 from accounts.models.keys import ApiKey
 from accounts.models.people import Membership, Principal, TenantRole, User
+from accounts.models.sign_in import (
+    IdentityProvider,
+    SignInPolicy,
+    SignInSession,
+    TenantDomain,
+    UsedAssertion,
+)
 from accounts.models.tenants import Tenant
 
 __all__ = [
@@ -13,9 +20,14 @@ __all__ = [
     "Delegation",
     "Group",
     "GroupNesting",
+    "IdentityProvider",
     "Membership",
     "Principal",
+    "SignInPolicy",
+    "SignInSession",
     "Tenant",
+    "TenantDomain",
     "TenantRole",
+    "UsedAssertion",
     "User",
 ]

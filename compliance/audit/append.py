@@ -26,7 +26,7 @@ COLUMNS = (
 
 def append(
     *,
-    tenant_id: UUID,
+    tenant_id: UUID | None,
     event: str,
     request_id: UUID | str,
     actor_id: int | None,
@@ -37,7 +37,9 @@ def append(
 ) -> None:
     """Append one entry; with `durable` it is committed when this returns.
 
-    event: noun and past participle, e.g. "query.opened". details: ids, counts, scores; never text.
+    tenant_id: None for what belongs to no tenant, such as a failed sign-in; inside a tenant's transaction
+    it is that tenant's all the same. event: noun and past participle, e.g. "query.opened". details:
+    ids, counts, scores; never text.
     Raises RuntimeError where a durable entry would hang on another transaction's end, and whatever the
     database raises: a caller that cannot audit must not go on.
     """
@@ -58,7 +60,7 @@ def append(
 
 def entry_row(
     *,
-    tenant_id: UUID,
+    tenant_id: UUID | None,
     event: str,
     request_id: UUID | str,
     actor_id: int | None,

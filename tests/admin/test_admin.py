@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.database import managing
-from accounts.models import ApiKey, Group, Membership, User
+from accounts.models import ApiKey, Group, IdentityProvider, Membership, SignInPolicy, TenantDomain, User
 from accounts.roles import Role
 from compliance.models import AuditEntry
 from retrieval.models import Collection, Document, GlossaryTerm, Query, TenantPolicy
@@ -45,7 +45,19 @@ def populate(tenant):
             outcome="answered", surface="web",
         )  # fmt: skip
         entry = AuditEntry.objects.first()
-    return [tenant, group, shelf, document, person, tenant.policy, term, key, query, entry]
+        provider = IdentityProvider.objects.create(
+            tenant=tenant,
+            kind="oidc",
+            name="Secret login",
+            issuer="https://secret.example",
+            client_id="secret",
+        )
+        sign_in = [
+            provider,
+            TenantDomain.objects.create(tenant=tenant, domain=f"secret-{tenant.slug}.example"),
+            SignInPolicy.objects.create(tenant=tenant),
+        ]
+    return [tenant, group, shelf, document, person, tenant.policy, term, key, query, entry, *sign_in]
 
 
 def url(thing, page: str = "change") -> str:

@@ -36,3 +36,38 @@ def test_secrets_do_not_show_when_the_environment_is_printed(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:very-private@/x")
 
     assert "very-private" not in repr(env.environment.__wrapped__())
+
+
+@pytest.mark.parametrize("name", ["secret_key", "tenant_key"])
+@pytest.mark.parametrize("value", ["", "short", "django-insecure-" + "x" * 50, "changeme" * 8, None])
+def test_a_secret_that_could_be_guessed_ends_the_start(name, value):
+    """T-12: boot refuses default secrets."""
+    good = {"secret_key": "a" * 64, "tenant_key": "b" * 64}
+    found = {key: text for key, text in {**good, name: value}.items() if text is not None}
+
+    assert env.strong(dict(good)) == good
+    with pytest.raises(SystemExit, match=f"the secret '{name}' is missing, short or a default"):
+        env.strong(found)
+
+
+def test_mail_goes_where_it_is_told(monkeypatch):
+    def told(url: str) -> dict[str, object]:
+        monkeypatch.setenv("RAGSITE_EMAIL_URL", url)
+        env.environment.cache_clear()
+        try:
+            return env.mail()
+        finally:
+            monkeypatch.delenv("RAGSITE_EMAIL_URL")
+            env.environment.cache_clear()
+
+    post = told("smtp://me:p%40ss@mail.example.org")
+    assert (post["EMAIL_HOST"], post["EMAIL_PORT"], post["EMAIL_HOST_PASSWORD"]) == (
+        "mail.example.org",
+        587,
+        "p@ss",
+    )
+    assert (post["EMAIL_USE_TLS"], post["EMAIL_USE_SSL"]) == (True, False)
+    assert told("smtps://mail.example.org")["EMAIL_USE_SSL"] is True
+    assert told("smtp://mail.example.org:25?tls=off")["EMAIL_USE_TLS"] is False
+    with pytest.raises(SystemExit, match="RAGSITE_EMAIL_URL must look like"):
+        told("http://mail.example.org")
