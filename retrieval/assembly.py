@@ -91,9 +91,11 @@ def _components() -> Components:
     from retrieval.guardrails.output import DefaultOutputGuardrail
     from retrieval.search.permission import DatabasePermissionFilter
     from retrieval.search.retriever import HybridRetriever
+    from retrieval.standing.watching import DatabaseStanding
 
     return Components(
         audit_trail=DatabaseAuditTrail(),
+        standing=DatabaseStanding(),
         settings=tenant_settings(),
         input_guardrail=DefaultInputGuardrail(
             pii=pii_engine(),

@@ -37,3 +37,9 @@ class UnreadableFile(RetrievalError):
     """A file that cannot be taken in; the message is the reason a person reads."""
 
     code = "unreadable_file"
+
+
+class AccessRevoked(RetrievalError):
+    """The asker's right to what is being told ended while it was being told."""
+
+    code = "access_revoked"

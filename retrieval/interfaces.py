@@ -1,6 +1,7 @@
 """One protocol per component of the query flow. Implementations are picked in `assembly.py` only."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -178,11 +179,37 @@ class Ending:
     """How a question ended: `outcome`, or None with the name of what stopped it."""
 
     outcome: Outcome | None
-    name: str  # answered, cached, refused, nothing_found, withheld, failed, abandoned
+    name: str  # answered, cached, refused, nothing_found, withheld, failed, abandoned, revoked
     events: tuple[Event, ...]
     stages_ms: dict[str, float]
     total_ms: float
     error: str = ""  # class name of the exception; never its message
+
+
+class Watch(Protocol):
+    """One question's right to go on, from its beginning to the last piece of its answer."""
+
+    lost: bool
+
+    def rests_on(self, document_ids: Sequence[UUID]) -> None:
+        """Say what the answer is made from: losing any of it ends the answer, too."""
+        ...
+
+    def on_loss(self, stop: Callable[[], object]) -> None:
+        """Have `stop` called, in the event loop, the moment the right is lost."""
+        ...
+
+    async def confirm(self) -> None:
+        """Return if what comes next may still be told. Raises AccessRevoked, or what the database raises."""
+        ...
+
+
+class Standing(Protocol):
+    """Who loses the right to an answer while it is being given."""
+
+    def watch(self, question: Question) -> AbstractAsyncContextManager[Watch]:
+        """Watch over the asker's credential, membership, grants and evidence until the context ends."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +217,7 @@ class Components:
     """The parts of the flow. `assembly.py` fills this; tests put fakes in."""
 
     audit_trail: AuditTrail
+    standing: Standing
     settings: TenantSettings
     input_guardrail: InputGuardrail
     cache: AnswerCache

@@ -121,32 +121,6 @@ create trigger own_role before insert or update on accounts_membership
     for each row execute function accounts_check_own_role();
 """
 
-HOLDS = """
--- Whether somebody may still act as all of these principals, up to this ceiling: asked again wherever
--- something is about to leave, since minutes may lie between a question and the end of its answer.
-create function accounts_scope_holds(person bigint, organisation uuid, principals bigint[], ceiling integer)
-returns boolean language plpgsql stable security definer set search_path = pg_catalog, public as $$
-declare
-    held bigint[];
-begin
-    if not exists (select 1 from accounts_user where id = person and is_active)
-       or not exists (select 1 from accounts_tenant where id = organisation and state = 'active') then
-        return false;
-    end if;
-    if exists (select 1 from accounts_membership m
-                where m.user_id = person and m.tenant_id = organisation and m.is_active and m.ceiling >= $4) then
-        held := accounts_group_ids(person, organisation) || person;
-        return principals <@ (held || array(
-            select d.principal_id from accounts_delegation d
-             where d.holder_id = any(held) and d.tenant_id = organisation
-               and (d.expires_at is null or d.expires_at > now())));
-    end if;
-    return exists (select 1 from accounts_breakglass b join accounts_user u on u.id = b.user_id
-                    where b.tenant_id = organisation and b.user_id = person and u.is_superuser
-                      and b.ended_at is null and b.expires_at > now());
-end $$;
-"""
-
 # One channel, three kinds of news: "tenant:<id>", "user:<id>" and "session:<SHA-256 of its key>".
 NEWS = """
 create function accounts_tell(subjects text[]) returns void language plpgsql as $$
@@ -286,5 +260,5 @@ class Migration(migrations.Migration):
     operations = [
         # A key of before had no scopes and could do what its owner could; asking is what keys were for.
         migrations.RunSQL("update accounts_apikey set scopes = array['ask'] where scopes = '{}'"),
-        migrations.RunSQL(GROUPS + OWNERS + HOLDS + NEWS + TRUNCATES),
+        migrations.RunSQL(GROUPS + OWNERS + NEWS + TRUNCATES),
     ]

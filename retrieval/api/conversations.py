@@ -118,6 +118,8 @@ def ending_of(query: Query, readable: set[UUID]) -> tuple[str, str]:
             return "withheld", WITHHELD.format(rule=query.rule)
         case "nothing_found":
             return "nothing_found", NOTHING_FOUND
+        case "revoked":
+            return "revoked", "Your access changed while this was being answered."
         case "abandoned":
             return "stopped", "This question was stopped before it had an answer."
         case _:

@@ -6,6 +6,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 
 from retrieval.errors import (
+    AccessRevoked,
     AuditUnavailable,
     EncoderMismatch,
     EncoderUnavailable,
@@ -16,6 +17,7 @@ from retrieval.errors import (
 )
 
 STATUS: dict[type[RetrievalError], int] = {
+    AccessRevoked: status.HTTP_403_FORBIDDEN,
     InvalidQuestion: status.HTTP_400_BAD_REQUEST,
     UnreadableFile: status.HTTP_400_BAD_REQUEST,
     EncoderMismatch: status.HTTP_503_SERVICE_UNAVAILABLE,

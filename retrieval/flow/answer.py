@@ -33,9 +33,10 @@ async def answer(question: Question, components: Components, emit: Emit) -> Outc
     await emit(QuestionInspected(verdict=safe.verdict, text=safe.text))
 
     known = await components.cache.lookup_question(safe)
-    await emit(ExactCacheChecked(hit=isinstance(known, Answered)))
     if isinstance(known, Answered):
+        await emit(ExactCacheChecked(hit=True, document_ids=known.document_ids))
         return await say_again(known, emit)
+    await emit(ExactCacheChecked(hit=False))
 
     query = await components.reformulator.reformulate(safe)
     await emit(QuestionReformulated(changed=query.text != safe.text, expansions=query.expansions))

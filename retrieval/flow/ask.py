@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from asgiref.sync import async_to_sync
 
+from retrieval.errors import AccessRevoked
 from retrieval.flow.answer import answer
 from retrieval.flow.recorder import Recorder
-from retrieval.interfaces import Components, Emit, Ending
+from retrieval.interfaces import Components, Emit, Ending, Watch
 from retrieval.values.answers import Outcome
 from retrieval.values.events import Event
 from retrieval.values.questions import Question
@@ -24,17 +25,29 @@ async def silent(event: Event) -> None:
 async def ask(question: Question, components: Components, emit: Emit = silent) -> Outcome:
     """Answer one question inside an audit record: opened before any work, closed at every end.
 
-    Raises AuditUnavailable when the record cannot be opened, and then nothing was done; whatever a
-    component raises otherwise. An answer whose record cannot be closed is not returned.
+    Raises AuditUnavailable when the record cannot be opened, and then nothing was done; AccessRevoked
+    when the asker's right ended on the way; whatever a component raises otherwise. An answer whose
+    record cannot be closed is not returned.
     """
-    recorder = Recorder(question, components.audit_trail, emit)
+    async with components.standing.watch(question) as watch:
+        return await ask_watched(question, components, watch, emit)
+
+
+async def ask_watched(question: Question, components: Components, watch: Watch, emit: Emit) -> Outcome:
+    """`ask` under a watch that its caller holds."""
+    recorder = Recorder(question, components.audit_trail, watch, emit)
     await components.audit_trail.open(question)
     recorder.clock("audit")
     try:
         await components.settings.refresh(question.scope.tenant_id)
         outcome = await answer(question, components, recorder)
+        await watch.confirm()
     except asyncio.CancelledError:
-        await close(components, question, recorder.ending(None, name="abandoned"))
+        name = "revoked" if watch.lost else "abandoned"
+        await close(components, question, recorder.ending(None, name=name))
+        raise
+    except AccessRevoked:
+        await close(components, question, recorder.ending(None, name="revoked"))
         raise
     except BaseException as error:
         await close(components, question, recorder.ending(None, name="failed", error=type(error).__name__))
@@ -58,27 +71,49 @@ ask_sync = async_to_sync(ask)
 
 
 async def stream(question: Question, components: Components) -> AsyncGenerator[Event | Outcome]:
-    """The events of one question as they happen, then its outcome. Closing it early cancels the flow."""
-    waiting: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=EVENTS_WAITING_MAX)
+    """The events of one question as they happen, then its outcome. Closing it early cancels the flow.
 
-    async def run() -> Outcome:
+    Nothing is handed out before it is confirmed that the asker may still have it; losing the right
+    ends the stream at once, with AccessRevoked.
+    """
+    async with components.standing.watch(question) as watch:
+        waiting: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=EVENTS_WAITING_MAX)
+        flow = asyncio.create_task(run(question, components, watch, waiting))
+        watch.on_loss(flow.cancel)
         try:
-            return await ask(question, components, waiting.put)
+            async for event in read(waiting, flow):
+                await watch.confirm()
+                yield event
+            outcome = await ended(flow, watch)
+            await watch.confirm()
+            yield outcome
         finally:
-            # Not awaited: the reader may be gone, and then nobody empties the queue.
-            with suppress(asyncio.QueueFull):
-                waiting.put_nowait(None)
+            if not flow.done():
+                flow.cancel()
+                with suppress(asyncio.CancelledError):
+                    await flow
 
-    flow = asyncio.create_task(run())
+
+async def run(
+    question: Question, components: Components, watch: Watch, waiting: "asyncio.Queue[Event | None]"
+) -> Outcome:
+    """The flow of a stream: its events into the queue, and None after the last."""
     try:
-        async for event in read(waiting, flow):
-            yield event
-        yield await flow
+        return await ask_watched(question, components, watch, waiting.put)
     finally:
-        if not flow.done():
-            flow.cancel()
-            with suppress(asyncio.CancelledError):
-                await flow
+        # Not awaited: the reader may be gone, and then nobody empties the queue.
+        with suppress(asyncio.QueueFull):
+            waiting.put_nowait(None)
+
+
+async def ended(flow: "asyncio.Task[Outcome]", watch: Watch) -> Outcome:
+    """What the flow came to. Raises AccessRevoked where it was cancelled because of that."""
+    try:
+        return await flow
+    except asyncio.CancelledError:
+        if watch.lost:
+            await watch.confirm()
+        raise
 
 
 async def read(

@@ -2,18 +2,19 @@
 
 import time
 
-from retrieval.interfaces import AuditTrail, Emit, Ending
+from retrieval.interfaces import AuditTrail, Emit, Ending, Watch
 from retrieval.values.answers import Answered, NothingFound, Outcome, Refused, Source, Withheld
-from retrieval.values.events import ChunksPermitted, Event, TextReleased
+from retrieval.values.events import ChunksPermitted, Event, ExactCacheChecked, TextReleased
 from retrieval.values.questions import Question
 
 
 class Recorder:
-    """An `Emit` that keeps events, times stages, and writes down what was read before anything leaves."""
+    """An `Emit` that keeps events, times stages, and notes what was read before anything leaves."""
 
-    def __init__(self, question: Question, trail: AuditTrail, listener: Emit) -> None:
+    def __init__(self, question: Question, trail: AuditTrail, watch: Watch, listener: Emit) -> None:
         self.question = question
         self.trail = trail
+        self.watch = watch
         self.listener = listener
         self.events: list[Event] = []
         self.stages_ms: dict[str, float] = {}
@@ -21,7 +22,10 @@ class Recorder:
 
     async def __call__(self, event: Event) -> None:
         self.clock(event.stage)
+        if isinstance(event, ExactCacheChecked):
+            self.watch.rests_on(event.document_ids)
         if isinstance(event, ChunksPermitted):
+            self.watch.rests_on(event.permitted.document_ids)
             await self.trail.retrieved(self.question, event)
             self.clock("audit")
         if not isinstance(event, TextReleased):

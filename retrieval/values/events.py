@@ -1,6 +1,7 @@
 """What the flow tells while it works. The audit trail and the client's stream both listen."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from retrieval.values.answers import Citation, Usage
 from retrieval.values.chunks import PermittedChunks, SearchPlan
@@ -18,6 +19,7 @@ class QuestionInspected:
 class ExactCacheChecked:
     stage = "exact_cache"
     hit: bool
+    document_ids: tuple[UUID, ...] = ()  # what the cached answer rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

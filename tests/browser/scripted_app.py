@@ -17,6 +17,7 @@ from retrieval.audit.trail import DatabaseAuditTrail
 from retrieval.errors import GeneratorUnavailable
 from retrieval.interfaces import Components, Draft, Inspected, Miss, Released
 from retrieval.models import ChunkText, Document
+from retrieval.standing.watching import DatabaseStanding
 from retrieval.values.answers import Answered, Usage
 from retrieval.values.chunks import Candidates, PermittedChunk, PermittedChunks, SearchPlan
 from retrieval.values.questions import Question, SafeQuestion, SearchQuery
@@ -125,6 +126,7 @@ def scripted_components() -> Components:
     parts = ScriptedParts()
     return Components(
         audit_trail=DatabaseAuditTrail(),
+        standing=DatabaseStanding(),
         settings=parts,
         input_guardrail=parts,
         cache=parts,

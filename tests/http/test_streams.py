@@ -12,11 +12,10 @@ import pytest
 from django.db import connection
 
 from accounts.database import managing
-from accounts.models import ApiKey
 from compliance.models import AuditEntry
 from retrieval.models import Query
 from tests.browser.conftest import serving, wait_for_backends_to_leave
-from tests.factories import a_collection, a_document, a_member, a_tenant, everyone
+from tests.retrieval.standing.ways import Scene, a_scene
 from tests.support.openai_server import OpenAIServer, Reply, Script, openai_server
 
 QUESTION = {"question": "How many days of holiday does an employee have?"}
@@ -26,13 +25,16 @@ POOL = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     address: str
-    tenant_id: Any
-    secret: str
+    scene: Scene
     model: OpenAIServer
 
     @property
+    def tenant_id(self) -> Any:
+        return self.scene.tenant.pk
+
+    @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.secret}"}
+        return {"Authorization": f"Bearer {self.scene.secret}"}
 
     @property
     def url(self) -> str:
@@ -42,11 +44,7 @@ class Site:
 @contextmanager
 def a_site(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The real application beside a scripted model; small pool, so that a held connection shows."""
-    tenant = a_tenant()
-    shelf = a_collection(tenant, readers=(everyone(tenant),))
-    a_document(shelf, "An employee has 27 days of holiday in a year.", title="Holiday policy")
-    with managing(tenant.pk):
-        _, secret = ApiKey.objects.issue(a_member(tenant), "test")
+    scene = a_scene()
     connection.close()
     with openai_server(script) as model:
         for name, value in {
@@ -59,7 +57,7 @@ def a_site(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         }.items():
             monkeypatch.setenv(name, value)
         with serving("ragsite.asgi:application") as address:
-            yield Site(address=address, tenant_id=tenant.pk, secret=secret, model=model)
+            yield Site(address=address, scene=scene, model=model)
     name = str(connection.settings_dict["NAME"])
     wait_for_backends_to_leave(name)
     connection.settings_dict["NAME"] = name
@@ -199,9 +197,7 @@ def test_a_model_that_fails_ends_a_stream_in_an_error_and_json_in_503(committed,
 )
 @pytest.mark.django_db
 def test_bad_input_gets_one_sentence_and_asks_nothing(client, body, detail):
-    member = a_member(a_tenant())
-    with managing(member.tenant_id):
-        _, secret = ApiKey.objects.issue(member, "test")
+    secret = a_scene().secret
     response = client.post(
         "/api/v1/queries",
         body,

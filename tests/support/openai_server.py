@@ -39,6 +39,7 @@ class Reply:
     between_pieces_seconds: float = 0.0
     stall_before: int | None = None  # silent before this piece until the client leaves
     cut_before: int | None = None  # the connection drops before this piece
+    hold_before: int | None = None  # silent before this piece until the server's `go_on` is set
 
 
 Replies = str | Reply | Sequence[str] | Sequence[Reply]
@@ -67,6 +68,7 @@ class OpenAIServer:
     def __init__(self, script: Script, *, model: str) -> None:
         self.requests: list[Received] = []
         self.asked = threading.Event()  # set once the first request has come
+        self.go_on = threading.Event()
         self.base_url = ""
         self.model = model
         self._script = script
@@ -118,7 +120,7 @@ class OpenAIServer:
 
     async def _write(self, received: Received, reply: Reply, send: Send) -> None:
         tells_usage = bool((received.body.get("stream_options") or {}).get("include_usage"))
-        async for event in _events(reply, self.model, tells_usage):
+        async for event in _events(reply, self.model, tells_usage, self.go_on):
             if event is None:
                 # Returning with the body unfinished makes uvicorn drop the connection.
                 return
@@ -126,13 +128,17 @@ class OpenAIServer:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _events(reply: Reply, model: str, tells_usage: bool) -> AsyncIterator[bytes | None]:
+async def _events(
+    reply: Reply, model: str, tells_usage: bool, go_on: threading.Event
+) -> AsyncIterator[bytes | None]:
     """Server-sent events of one completion; None stands for a dropped connection."""
     yield _event(model, [_choice({"role": "assistant", "content": ""})])
     await asyncio.sleep(reply.first_piece_after_seconds)
     for index, piece in enumerate([*reply.pieces, None]):
         if index == reply.stall_before:
             await asyncio.Event().wait()
+        if index == reply.hold_before:
+            await asyncio.to_thread(go_on.wait, 60)
         if index == reply.cut_before:
             yield None
             return

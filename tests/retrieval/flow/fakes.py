@@ -1,10 +1,12 @@
 """Components that obey: each does what its interface promises, from a script."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 from accounts.scope import AccessScope
+from retrieval.errors import AccessRevoked
 from retrieval.interfaces import Components, Draft, Ending, Inspected, Miss, Released
 from retrieval.values.answers import Answered, Citation, Source, Usage
 from retrieval.values.chunks import (
@@ -91,6 +93,46 @@ class ScriptedDraft:
             raise self._error
 
 
+class ScriptedWatch:
+    """Loses the right once `confirms` confirmations have been given; never without it."""
+
+    def __init__(self, confirms: int | None) -> None:
+        self.left = confirms
+        self.lost = False
+        self.documents: list[UUID] = []
+        self.stops: list[Callable[[], object]] = []
+
+    def rests_on(self, document_ids: Sequence[UUID]) -> None:
+        self.documents.extend(document_ids)
+
+    def on_loss(self, stop: Callable[[], object]) -> None:
+        self.stops.append(stop)
+
+    def lose(self) -> None:
+        self.lost = True
+        for stop in self.stops:
+            stop()
+
+    async def confirm(self) -> None:
+        if self.left == 0:
+            self.lose()
+        if self.lost:
+            raise AccessRevoked("Your access changed while this was being answered.")
+        if self.left is not None:
+            self.left -= 1
+
+
+class ScriptedStanding:
+    def __init__(self, confirms: int | None = None) -> None:
+        self.watches: list[ScriptedWatch] = []
+        self.confirms = confirms
+
+    @asynccontextmanager
+    async def watch(self, question: Question) -> AsyncIterator[ScriptedWatch]:
+        self.watches.append(ScriptedWatch(self.confirms))
+        yield self.watches[-1]
+
+
 class Parts:
     """Every component but the trail, sharing one list of calls."""
 
@@ -162,11 +204,18 @@ class Parts:
         yield Inspected(text=text, verdict=verdict)
 
 
-def some_components(calls: Calls | None = None, *, audit_broken: str = "", **script: object) -> Components:
+def some_components(
+    calls: Calls | None = None,
+    *,
+    audit_broken: str = "",
+    standing: ScriptedStanding | None = None,
+    **script: object,
+) -> Components:
     calls = Calls() if calls is None else calls
     parts = Parts(calls, **script)
     return Components(
         audit_trail=MemoryTrail(calls, broken=audit_broken),
+        standing=standing or ScriptedStanding(),
         settings=parts,
         input_guardrail=parts,
         cache=parts,
