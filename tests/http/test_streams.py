@@ -197,16 +197,16 @@ def test_a_model_that_fails_ends_a_stream_in_an_error_and_json_in_503(committed,
 )
 @pytest.mark.django_db
 def test_bad_input_gets_one_sentence_and_asks_nothing(client, body, detail):
-    secret = a_scene().secret
+    scene = a_scene()
     response = client.post(
         "/api/v1/queries",
         body,
         content_type="application/json",
-        headers={"Authorization": f"Bearer {secret}"},
+        headers={"Authorization": f"Bearer {scene.secret}"},
     )
 
     assert response.status_code == 400
     assert response.json()["detail"] == detail
     assert response.json()["request_id"] == response.headers["X-Request-ID"]
-    with managing(member.tenant_id):
+    with managing(scene.tenant.pk):
         assert not Query.objects.exists()
