@@ -9,16 +9,7 @@ from accounts.models import ApiKey, BreakGlass, Membership, Tenant, User
 from accounts.roles import Role
 from accounts.scope import AccessScope, Sensitivity
 
-# Groups nest, so this walks outwards from the person's own; what those act as follows from them.
-PRINCIPALS = """
-with held as materialized (select unnest(accounts_group_ids(%(user)s, %(tenant)s)) as id),
-     acting as materialized (
-         select d.principal_id, d.expires_at from accounts_delegation d
-          where d.holder_id in (select id from held union all select %(user)s)
-            and d.tenant_id = %(tenant)s and (d.expires_at is null or d.expires_at > now()))
-select array(select id from held), array(select distinct principal_id from acting),
-       (select min(expires_at) from acting)
-"""
+PRINCIPALS = "select groups, acting, ends from accounts_acting_as(%(user)s, %(tenant)s)"
 
 # In an emergency one acts as everybody of the tenant, so the same checks hold for her as for anybody.
 EVERYBODYS = """

@@ -1,12 +1,17 @@
 from django.db import migrations
 
 TENANT = "tenant_id = (select current_setting('ragsite.tenant')::uuid)"
-PRINCIPALS = "(select current_setting('ragsite.principals')::bigint[])"
+PRINCIPALS = "(select current_setting('ragsite.principals')::int8multirange)"
 CEILING = "(select current_setting('ragsite.ceiling')::integer)"
 MANAGING = "(select current_setting('ragsite.purpose')) = 'manage'"
 
-READABLE_DOCUMENT = f"{TENANT} and ({MANAGING} or (principals && {PRINCIPALS} and sensitivity <= {CEILING}))"
-BEFORE = f"{TENANT} and ({MANAGING} or principals && {PRINCIPALS})"
+# Most documents name one principal, their collection's. By bisection in a multirange, since the array
+# of somebody in a thousand groups would be searched from end to end for every row.
+HELD = f"""({PRINCIPALS} @> {{0}}principals[1] or cardinality({{0}}principals) > 1
+    and exists (select 1 from unnest({{0}}principals) p where {PRINCIPALS} @> p))"""
+
+READABLE_DOCUMENT = f"{TENANT} and ({MANAGING} or ({HELD.format('')} and sensitivity <= {CEILING}))"
+OWN = f"{TENANT} and ({MANAGING} or {PRINCIPALS} @> user_id::bigint)"
 
 # Who may do what, from guardian's tables: the truth, which search never reads and the permission
 # filter always does.
@@ -241,12 +246,13 @@ create trigger visibly_removed after delete on retrieval_document
 
 LOCKS = f"""
 alter policy inside on retrieval_document using ({READABLE_DOCUMENT}) with check ({READABLE_DOCUMENT});
+alter policy inside on retrieval_conversation using ({OWN}) with check ({OWN});
+alter policy inside on retrieval_query using ({OWN}) with check ({OWN});
 create or replace view retrieval_findable_document as
     select d.id, d.tenant_id, d.collection_id, d.searchable, d.sensitivity, d.principals, d.chunk_count
       from retrieval_document d, (values (1)) as read_only
-     where d.tenant_id = (select current_setting('ragsite.tenant')::uuid)
-       and d.principals && (select current_setting('ragsite.principals')::bigint[])
-       and d.sensitivity <= (select current_setting('ragsite.ceiling')::integer);
+     where d.tenant_id = (select current_setting('ragsite.tenant')::uuid) and {HELD.format("d.")}
+       and d.sensitivity <= {CEILING};
 """
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from accounts.database import in_database, rows_for
+from accounts.database import as_multirange, in_database, rows_for
 from accounts.scope import AccessScope
 from retrieval.interfaces import Encoder
 from retrieval.language.analyser import document_terms
@@ -151,6 +151,7 @@ def _parameters(query: SearchQuery) -> dict[str, Any]:
         "tenant": query.scope.tenant_id,
         "ceiling": int(query.scope.ceiling),
         "principals": list(query.scope.principals),
+        "held": as_multirange(query.scope.principals),
         "collections": sorted(query.question.question.collection_ids) or None,
     }
 

@@ -6,10 +6,19 @@ index, which would otherwise offer itself for an exact search. docs/search-plans
 """
 
 # The first lock: who may find what, on the document row. The second lies in the views and policies
-# below, which read the same from the transaction's settings.
-READABLE = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(ceiling)s
-    and d.principals && %(principals)s::bigint[]
+# below, which read the same from the transaction's settings. By bisection in a multirange: see
+# `accounts.database.as_multirange`.
+HELD = """(%(held)s::int8multirange @> d.principals[1] or cardinality(d.principals) > 1
+    and exists (select 1 from unnest(d.principals) p where %(held)s::int8multirange @> p))"""
+ASKED_FOR = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(ceiling)s
     and (%(collections)s::uuid[] is null or d.collection_id = any(%(collections)s::uuid[]))"""
+READABLE = f"{ASKED_FOR} and {HELD}"
+
+# Documents by who reads them, principal by principal: each is one short look into the GIN index, where
+# one look for all of them would weigh every document found against every principal.
+BY_PRINCIPAL = """unnest(%(principals)s::bigint[]) as acting (id) cross join lateral (
+    select d.* from retrieval_findable_document d
+     where d.principals @> array[acting.id] and {condition} offset 0) d"""
 
 # What the choice of a path needs, in one round trip.
 OUTSET = """
@@ -76,17 +85,20 @@ select 'lexical', chunk_id, document_id, -distance from lexical
 def count_readable() -> str:
     """The sum of readable chunks, over at most `documents_max` documents, and how many those were.
 
-    Every counted document has a chunk, so a tenant's size does not make counting slow.
+    Principal by principal it ends with the last document that is needed. A document that names two of
+    them counts twice, which the choice of a path can bear. Every counted document has a chunk, so a
+    tenant's size does not make counting slow.
     """
+    found = BY_PRINCIPAL.replace("{condition}", f"{READABLE} and d.chunk_count > 0")
     return f"""
 select coalesce(sum(chunk_count), 0), count(*)
-  from (select d.chunk_count from retrieval_findable_document d where {READABLE} and d.chunk_count > 0
-         limit %(documents_max)s) counted"""
+  from (select d.chunk_count from {found} limit %(documents_max)s) counted"""
 
 
 def search(*, exact: bool, every_lexeme: bool) -> str:
     """Both searches as one statement; rows are (leg, chunk id, document id, score)."""
-    readable = f"readable as materialized (select d.id from retrieval_findable_document d where {READABLE})"
+    found = BY_PRINCIPAL.replace("{condition}", READABLE)
+    readable = f"readable as materialized (select distinct d.id from {found})"
     dense = EXACT if exact else APPROXIMATE
     lexical = EVERY_LEXEME if every_lexeme else RARE_LEXEMES
     parts = [dense, lexical]

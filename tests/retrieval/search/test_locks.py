@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection, connections
 
-from accounts.database import managing, reading
+from accounts.database import as_multirange, managing, reading
 from accounts.models import Membership, User
 from retrieval.language.analyser import document_terms
 from retrieval.models import Chunk
@@ -70,6 +70,7 @@ def ids(rows) -> set[int]:
 def test_without_the_predicate_the_database_still_hides(world, monkeypatch, exact, every_lexeme):
     scope, _ = world
     monkeypatch.setattr(statements, "READABLE", "true")
+    monkeypatch.setattr(statements, "BY_PRINCIPAL", "retrieval_findable_document d")
     with reading(scope), connection.cursor() as cursor:
         cursor.execute(
             statements.search(exact=exact, every_lexeme=every_lexeme),
@@ -85,7 +86,11 @@ def test_without_the_predicate_the_database_still_hides(world, monkeypatch, exac
 @WORDS
 def test_asking_for_another_tenant_inside_ones_own_transaction_finds_nothing(world, exact, every_lexeme):
     scope, globex = world
-    theirs = {"tenant": globex.pk, "principals": [everyone(globex).pk]}
+    theirs = {
+        "tenant": globex.pk,
+        "principals": [everyone(globex).pk],
+        "held": as_multirange([everyone(globex).pk]),
+    }
     with reading(scope), connection.cursor() as cursor:
         cursor.execute(
             statements.search(exact=exact, every_lexeme=every_lexeme),
@@ -125,7 +130,9 @@ def test_principals_that_were_tampered_with_on_the_way_find_nothing_more(world, 
     scope, _ = world
     everybody = list(range(1, 10_000))
     monkeypatch.setattr(
-        retriever, "_parameters", lambda query: _parameters(query) | {"principals": everybody}
+        retriever,
+        "_parameters",
+        lambda query: _parameters(query) | {"principals": everybody, "held": as_multirange(everybody)},
     )
     found = retrieve(a_query(scope, "leave"), limits=limits)
     assert {candidate.chunk_id for candidate in found.ranked} == readable_ids(scope)
