@@ -13,7 +13,7 @@ VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lock bench-flow example clean runtime dev
+.PHONY: help up test check format lock bench-flow bench-permissions bench-revocation example clean runtime dev
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -47,6 +47,12 @@ lock: ## Resolve the packages anew into requirements*.lock
 	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock; \
 	if grep -n '://' requirements.lock requirements-dev.lock; then \
 		echo 'A lock names an address.'; exit 1; fi
+
+bench-permissions: runtime dev ## Measure permissions with a million documents, beside django-guardian
+	@$(VENV)/python -m ragsite.embedded.testing run --durable -- $(VENV)/python bench/permissions.py
+
+bench-revocation: runtime dev ## Measure how soon an open stream ends after a revocation
+	@$(VENV)/python -m ragsite.embedded.testing run -- $(VENV)/python bench/revocation.py
 
 clean: ## Remove the environment and all data of this checkout
 	rm -rf .venv .ragsite .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -46,7 +46,8 @@ BIG = 100_000  # documents of the collection that is granted
 # Rows are written by the owner with the triggers off, as they would have left them: a million
 # documents through the door of ingestion would take hours, and what is measured comes after.
 PEOPLE = """
-insert into accounts_principal (id, kind) select n, 'user' from generate_series(%(first)s, %(first)s + %(people)s - 1) n;
+insert into accounts_principal (id, kind)
+select n, 'user' from generate_series(%(first)s, %(first)s + %(people)s - 1) n;
 insert into accounts_user (id, email, name, password, is_active, is_staff, is_superuser, is_service, date_joined)
 select n, 'p' || n || '@bench.example', '', '!', true, false, false, false, now()
   from generate_series(%(first)s, %(first)s + %(people)s - 1) n;
@@ -71,7 +72,8 @@ select distinct n, %(first)s + %(people)s + (hashint4(n * 7 + k) & 2147483647) %
   from generate_series(%(first)s, %(first)s + %(people)s - 1) n, generate_series(1, 5) k;
 """
 SHELVES = """
-insert into accounts_principal (id, kind) select n, 'collection' from generate_series(%(shelf)s, %(shelf)s + %(shelves)s - 1) n;
+insert into accounts_principal (id, kind)
+select n, 'collection' from generate_series(%(shelf)s, %(shelf)s + %(shelves)s - 1) n;
 insert into retrieval_collection (id, tenant_id, name, description, created_at, principal_id)
 select gen_random_uuid(), %(tenant)s, 'shelf ' || n, '', now(), n
   from generate_series(%(shelf)s, %(shelf)s + %(shelves)s - 1) n;

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -25,8 +25,8 @@ POOL = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     address: str
-    scene: Scene
     model: OpenAIServer
+    scene: Scene = None  # type: ignore[assignment]  # a bench brings its own
 
     @property
     def tenant_id(self) -> Any:
@@ -43,9 +43,20 @@ class Site:
 
 @contextmanager
 def a_site(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """The real application beside a scripted model; small pool, so that a held connection shows."""
+    """The real application beside a scripted model, one person's document in it."""
     scene = a_scene()
     connection.close()
+    with serving_a_model(script, monkeypatch) as site:
+        yield replace(site, scene=scene)
+    name = str(connection.settings_dict["NAME"])
+    wait_for_backends_to_leave(name)
+    connection.settings_dict["NAME"] = name
+
+
+@contextmanager
+def serving_a_model(script: Script, monkeypatch: pytest.MonkeyPatch | None = None) -> Iterator[Site]:
+    """The real application with a scripted model; a small pool, so that a held connection shows."""
+    environment = monkeypatch or pytest.MonkeyPatch()
     with openai_server(script) as model:
         for name, value in {
             "RAGSITE_GENERATOR": "openai",
@@ -55,12 +66,9 @@ def a_site(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             "RAGSITE_LLM_RETRIES_MAX": "0",
             "RAGSITE_DATABASE_POOL_MAX": str(POOL),
         }.items():
-            monkeypatch.setenv(name, value)
+            environment.setenv(name, value)
         with serving("ragsite.asgi:application") as address:
-            yield Site(address=address, scene=scene, model=model)
-    name = str(connection.settings_dict["NAME"])
-    wait_for_backends_to_leave(name)
-    connection.settings_dict["NAME"] = name
+            yield Site(address=address, model=model)
 
 
 def events_of(body: str) -> list[tuple[str, dict[str, Any]]]:

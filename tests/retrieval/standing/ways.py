@@ -79,7 +79,7 @@ def end_grant(scene: Scene) -> None:
 LOSSES: dict[str, Callable[[Scene], None]] = {
     "the grant is revoked": revoke_grant,
     "the group is deleted": lambda scene: Group.objects.get(pk=scene.outer.pk).delete() and None,
-    "the nesting is undone": lambda scene: GroupNesting.objects.all().delete() and None,
+    "the nesting is undone": lambda scene: GroupNesting.objects.filter(tenant=scene.tenant).delete() and None,
     "she leaves her group": lambda scene: scene.membership.user.groups.remove(scene.inner.group_ptr),
     "the document gets readers of its own": narrow_to_others,
     "the document is held back": lambda scene: change(
