@@ -9,8 +9,6 @@ from typing import Any
 import httpx2
 import pytest
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 
 from accounts.database import in_database, managing
 from compliance.models import AuditEntry
@@ -124,12 +122,6 @@ def streaming(headers: dict[str, str]) -> dict[str, str]:
 
 def sign_in(site: Site) -> dict[str, str]:
     """A browser's headers on the scene's session."""
-    user = site.scene.membership.user
-    session = SessionStore(site.scene.session_key)
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
     token = "t" * 32
-    cookies = f"{settings.SESSION_COOKIE_NAME}={session.session_key}; {settings.CSRF_COOKIE_NAME}={token}"
+    cookies = f"{settings.SESSION_COOKIE_NAME}={site.scene.session_key}; {settings.CSRF_COOKIE_NAME}={token}"
     return {"Cookie": cookies, "X-CSRFToken": token, "Origin": site.address}

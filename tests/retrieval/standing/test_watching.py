@@ -210,6 +210,7 @@ def test_a_listener_whose_connection_broke_listens_again_and_doubts_everything(c
             await asyncio.to_thread(connect_as, "owner", WITHOUT_A_WORD)
             await asyncio.to_thread(connect_as, "default", CUT_LISTENERS)
             await lost(watch)
+        assert news._task is not None
         assert not news._task.done()
 
     in_a_loop(work, a_question(scene))

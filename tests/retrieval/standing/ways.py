@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
@@ -42,12 +42,12 @@ def a_scene(text: str = "An employee has 27 days of holiday in a year.") -> Scen
     collection = a_collection(tenant, readers=(outer,))
     document = a_document(collection, text, title="Holiday policy")
     key, secret = ApiKey.objects.issue(membership, "test")
-    session = SessionStore()
-    session.create()
-    assert session.session_key
+    browser = Client()
+    browser.force_login(membership.user, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.session.session_key
     return Scene(
         tenant=tenant, membership=membership, inner=inner, outer=outer, collection=collection,
-        document=document, key=key, secret=secret, session_key=session.session_key,
+        document=document, key=key, secret=secret, session_key=browser.session.session_key,
     )  # fmt: skip
 
 
