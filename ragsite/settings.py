@@ -229,6 +229,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 60.0},
     "sweep-open-questions": {"task": "retrieval.report_open_questions", "schedule": 300.0},
+    "remove-ended-grants": {"task": "retrieval.remove_ended_grants", "schedule": 3600.0},
     "forget-cached-answers": {"task": "retrieval.forget_cached_answers", "schedule": 24 * 3600.0},
 }
 

@@ -43,3 +43,21 @@ class AccessRevoked(RetrievalError):
     """The asker's right to what is being told ended while it was being told."""
 
     code = "access_revoked"
+
+
+class GrantRefused(RetrievalError):
+    """A grant that cannot be: a grantee from elsewhere, an end in the past, more than the giver has."""
+
+    code = "grant_refused"
+
+
+class ChangeRefused(RetrievalError):
+    """A change of a document that its caller may not make, or that cannot be."""
+
+    code = "change_refused"
+
+
+class PreviewTooLarge(RetrievalError):
+    """A change that reaches too much to be counted in the time there is."""
+
+    code = "preview_too_large"

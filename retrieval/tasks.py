@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 from accounts.database import managing
 from accounts.models import Tenant
 from compliance.audit.sweep import open_questions
+from retrieval.access.grants import remove_ended
 from retrieval.assembly import ingestion_components
 from retrieval.ingestion.pipeline import ingest
 from retrieval.models import CachedAnswer, Document
@@ -69,6 +70,12 @@ def forget_cached_answers() -> int:
             )
             forgotten += old.delete()[0]
     return forgotten
+
+
+@shared_task(name="retrieval.remove_ended_grants")
+def remove_ended_grants() -> int:
+    """Tidy grants away that have ended; nobody reads by them any more. Returns how many."""
+    return sum(remove_ended(tenant_id) for tenant_id in Tenant.objects.values_list("pk", flat=True))
 
 
 @shared_task(name="retrieval.report_open_questions")

@@ -23,6 +23,7 @@ class Caller:
     scope: AccessScope
     credential: Credential
     rights: frozenset[Right]  # the role's; of a key only those among its scopes
+    cap: frozenset[Right] | None = None  # a key's scopes, which hold back grants too; None: a session
 
     @property
     def surface(self) -> str:
@@ -56,6 +57,7 @@ def caller_by_key(key: ApiKey) -> Caller:
         scope=scope_of(key.membership, key),
         credential=Credential(user_id=key.membership.user_id, key_id=key.pk),
         rights=key.rights,
+        cap=Right.known(key.scopes),
     )
 
 

@@ -8,10 +8,13 @@ from rest_framework.exceptions import APIException, ValidationError
 from retrieval.errors import (
     AccessRevoked,
     AuditUnavailable,
+    ChangeRefused,
     EncoderMismatch,
     EncoderUnavailable,
     GeneratorUnavailable,
+    GrantRefused,
     InvalidQuestion,
+    PreviewTooLarge,
     RetrievalError,
     UnreadableFile,
 )
@@ -20,6 +23,9 @@ STATUS: dict[type[RetrievalError], int] = {
     AccessRevoked: status.HTTP_403_FORBIDDEN,
     InvalidQuestion: status.HTTP_400_BAD_REQUEST,
     UnreadableFile: status.HTTP_400_BAD_REQUEST,
+    GrantRefused: status.HTTP_400_BAD_REQUEST,
+    ChangeRefused: status.HTTP_400_BAD_REQUEST,
+    PreviewTooLarge: status.HTTP_400_BAD_REQUEST,
     EncoderMismatch: status.HTTP_503_SERVICE_UNAVAILABLE,
     EncoderUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
     GeneratorUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
