@@ -1,9 +1,13 @@
-"""Grants whose time is over, with real commits and a clock that goes on."""
+"""Grants whose time is over, and rows that have drifted, with real commits and a clock that goes on."""
 
+import psycopg
 import pytest
+from django.conf import settings
+from django.db import connection
 
 from accounts.database import managing
 from compliance.models import AuditEntry
+from ragsite.env import secrets
 from retrieval.access.explain import explain
 from retrieval.access.grants import grant, grants_on, remove_ended
 from retrieval.access.rights import held_on
@@ -52,3 +56,21 @@ def test_granting_after_the_end_begins_anew():
 
     assert [(g.permission, g.expires_at) for g in grants_on(shelf)] == [(VIEW, None)]
     assert explain(tenant.pk, member, document).readable
+
+
+@pytest.mark.usefixtures("committed")
+def test_where_the_index_and_the_grants_differ_it_is_withheld_and_said():
+    tenant = a_tenant()
+    member = a_member(tenant)
+    document = a_document(a_collection(tenant), "words")
+    owner = settings.DATABASES["owner"]
+    with psycopg.connect(
+        host=owner["HOST"], port=owner["PORT"] or None, user="postgres", password=secrets()["postgres_password"],
+        dbname=str(connection.settings_dict["NAME"]), autocommit=True,
+    ) as superuser:  # fmt: skip
+        superuser.execute("set session_replication_role = replica")
+        superuser.execute("update retrieval_document set principals = %s", [[member.user_id]])
+    explained = explain(tenant.pk, member, document)
+
+    assert not explained.readable
+    assert {check.rule for check in explained.checks if not check.passed} == {"no_grant", "rights_disagree"}

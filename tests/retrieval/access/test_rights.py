@@ -12,7 +12,7 @@ from accounts.roles import Right, Role
 from accounts.scope import Sensitivity
 from retrieval.access.changes import DocumentChange, change_document
 from retrieval.access.grants import grant
-from retrieval.access.rights import check_may_give, check_may_take, held_on, may, may_take_in
+from retrieval.access.rights import check_may_give, check_may_take, may, may_take_in
 from retrieval.access.values import Permission
 from retrieval.errors import ChangeRefused, GrantRefused
 from retrieval.models import Document
