@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from accounts.scope import Sensitivity
-from retrieval.access.rights import Actor, check_level, may, may_everywhere
+from retrieval.access.rights import Actor, may, may_everywhere, refused_levels
 from retrieval.access.values import Permission
 from retrieval.errors import ChangeRefused
 from retrieval.models import Collection, Document
+
+NO_MOVE = "Moving a document takes the right to change both collections."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def set_title(document: Document, change: DocumentChange) -> list[str]:
 def set_level(actor: Actor, document: Document, change: DocumentChange) -> list[str]:
     if change.sensitivity is None or change.sensitivity == document.sensitivity:
         return []
-    if refusal := check_level(actor, Sensitivity(document.sensitivity), change.sensitivity):
+    if refusal := refused_levels(actor, Sensitivity(document.sensitivity), change.sensitivity):
         raise ChangeRefused(refusal)
     document.sensitivity = change.sensitivity
     return ["sensitivity"]
@@ -63,7 +65,7 @@ def move(actor: Actor, document: Document, change: DocumentChange) -> list[str]:
     if there is None or there.pk == document.collection_id:
         return []
     if not all(may(actor, Permission.CHANGE, shelf) for shelf in (document.collection, there)):
-        raise ChangeRefused("Moving a document takes the right to change both collections.")
+        raise ChangeRefused(NO_MOVE)
     document.collection = there
     return ["collection"]
 

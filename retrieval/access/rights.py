@@ -20,7 +20,7 @@ from retrieval.access.values import (
     after_revoking,
     earlier,
 )
-from retrieval.errors import GrantRefused
+from retrieval.errors import ChangeRefused, GrantRefused
 from retrieval.models import Collection, Document
 
 # A person's and her groups' grants in force. On a document above her ceiling they give nothing.
@@ -135,10 +135,10 @@ def check_within_own(actor: Actor, target: Target, before: Ends, after: Ends) ->
             raise GrantRefused("You cannot give access for longer than you have it yourself.")
 
 
-def check_level(actor: Actor, before: Sensitivity | None, after: Sensitivity) -> str:
-    """Why she may not set this level; "" when she may. Both levels lie within her own ceiling."""
+def refused_levels(actor: Actor, *levels: Sensitivity) -> str:
+    """Why she may not change a level from or to these; "" when all lie within her own ceiling."""
     ceiling = actor.scope.ceiling
-    if (before is not None and before > ceiling) or after > ceiling:
+    if any(level > ceiling for level in levels):
         return (
             f"You may read up to '{ceiling.name.lower()}', and set levels no further than that. "
             "Ask somebody with a higher ceiling."
@@ -146,16 +146,23 @@ def check_level(actor: Actor, before: Sensitivity | None, after: Sensitivity) ->
     return ""
 
 
-def may_take_in(actor: Actor, collection: Collection, source_name: str) -> bool:
-    """Whether she may bring a file of this name into the collection. Call inside `managing`.
+def check_take_in(actor: Actor, collection: Collection, source_name: str, level: Sensitivity | None) -> None:
+    """Raises ChangeRefused where she may not bring a file of this name and level in. Call inside `managing`.
 
-    By a grant it takes `change` on the collection, and on the document that is there under the name.
+    By a grant it takes `change` on the collection and on the document that is there under the name, and a
+    level within her ceiling. Nobody sets another level on a document that is there beyond her ceiling.
     """
-    if may_everywhere(actor, Permission.CHANGE):
-        return True
-    if Permission.CHANGE not in held_on(actor, collection):
-        return False
     there = Document.objects.filter(
         tenant_id=collection.tenant_id, collection=collection, source_name=source_name
     ).first()
-    return there is None or Permission.CHANGE in held_on(actor, there)
+    if not may_everywhere(actor, Permission.CHANGE):
+        touched: list[Target] = [collection, *([there] if there else [])]
+        if not all(Permission.CHANGE in held_on(actor, target) for target in touched):
+            raise ChangeRefused("You may not put this file here.")
+    levels = [] if level is None else [level]
+    if there is not None and level is not None:
+        levels = [] if level == there.sensitivity else [Sensitivity(there.sensitivity), level]
+    elif may_everywhere(actor, Permission.CHANGE):
+        levels = []  # an editor may bring in what she cannot read herself
+    if refusal := refused_levels(actor, *levels):
+        raise ChangeRefused(refusal)

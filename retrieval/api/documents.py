@@ -16,10 +16,16 @@ from accounts.database import managing, reading
 from accounts.roles import Right
 from accounts.scope import Sensitivity
 from compliance.audit.append import append
+from retrieval.access.changes import NO_MOVE, DocumentChange, change_document
+from retrieval.access.rights import check_take_in, may
+from retrieval.access.values import Permission
 from retrieval.api.caller import Caller, identify
+from retrieval.api.strict import StrictSerializer
+from retrieval.api.targets import allowed, find_collection, find_document
 from retrieval.assembly import chunk_index
+from retrieval.errors import ChangeRefused
 from retrieval.ingestion.erase import erase_document
-from retrieval.ingestion.receive import Upload, receive
+from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection, Document
 from retrieval.tasks import dispatch_ingestion
 
@@ -58,6 +64,15 @@ class UploadSerializer(serializers.Serializer[Any]):
     collection = serializers.UUIDField()
     title = serializers.CharField(max_length=300, required=False, default="")
     sensitivity = serializers.ChoiceField(choices=LEVELS, required=False)
+
+
+class DocumentChangeSerializer(StrictSerializer):
+    """What may be changed of a document. Who made it and whose it is are not among it."""
+
+    title = serializers.CharField(max_length=300, required=False)
+    sensitivity = serializers.ChoiceField(choices=LEVELS, required=False)
+    collection = serializers.UUIDField(required=False)
+    inherits_grants = serializers.BooleanField(required=False)
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -108,16 +123,9 @@ class DocumentsView(APIView):
     def post(self, request: Request) -> Response:
         """Take a file in. 202: it waits for a worker; 200: the same bytes are there already."""
         caller = identify(request)
-        caller.require(Right.EDIT_DOCUMENTS)
         checked = UploadSerializer(data=request.data)
         checked.is_valid(raise_exception=True)
         sent = checked.validated_data
-        with managing(caller.scope.tenant_id):
-            collection = Collection.objects.filter(
-                tenant_id=caller.scope.tenant_id, pk=sent["collection"]
-            ).first()
-        if collection is None:
-            raise Http404
         upload = Upload(
             name=sent["file"].name,
             content=sent["file"],
@@ -125,13 +133,16 @@ class DocumentsView(APIView):
             sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
             created_by_id=caller.scope.user_id,
         )
+        with managing(caller.scope.tenant_id):
+            collection = allowed(caller, Permission.CHANGE, find_collection(caller, sent["collection"]))
+            check_take_in(caller, collection, safe_name(upload.name), upload.sensitivity)
         received = receive(collection, upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX)
         code = status.HTTP_200_OK if received.unchanged else status.HTTP_202_ACCEPTED
         return Response(DocumentSerializer(received.document).data, status=code)
 
 
 class DocumentView(APIView):
-    """`GET` and `DELETE /api/v1/documents/{id}`"""
+    """`GET`, `PATCH` and `DELETE /api/v1/documents/{id}`"""
 
     @extend_schema(responses=DocumentSerializer)
     def get(self, request: Request, document_id: UUID) -> Response:
@@ -139,19 +150,30 @@ class DocumentView(APIView):
         caller = identify(request)
         with scoped(caller):
             document = visible(caller).filter(pk=document_id).first()
-            if document is None:
-                raise Http404
-            return Response(DocumentSerializer(document).data)
+        if document is None:
+            document = in_hand(caller, document_id)
+        if document is None:
+            raise Http404
+        return Response(DocumentSerializer(document).data)
+
+    @extend_schema(request=DocumentChangeSerializer, responses=DocumentSerializer)
+    def patch(self, request: Request, document_id: UUID) -> Response:
+        """Change a document's title, level, collection, or whose grants it takes."""
+        caller = identify(request)
+        checked = DocumentChangeSerializer(data=request.data)
+        checked.is_valid(raise_exception=True)
+        with managing(caller.scope.tenant_id):
+            document = allowed(caller, Permission.CHANGE, find_document(caller, document_id, lock=True))
+            change_document(caller, document, change_of(caller, checked.validated_data))
+            document.refresh_from_db()
+        return Response(DocumentSerializer(document).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, document_id: UUID) -> Response:
         """Take a document away, with its chunks and every cached answer that rests on it."""
         caller = identify(request)
-        caller.require(Right.EDIT_DOCUMENTS)
         with managing(caller.scope.tenant_id):
-            document = Document.objects.filter(tenant_id=caller.scope.tenant_id, pk=document_id).first()
-            if document is None:
-                raise Http404
+            document = allowed(caller, Permission.DELETE, find_document(caller, document_id))
             erase_document(document, chunk_index())
             append(
                 tenant_id=caller.scope.tenant_id,
@@ -176,3 +198,25 @@ def visible(caller: Caller) -> Any:
     if caller.may(Right.EDIT_DOCUMENTS):
         return Document.objects.filter(tenant_id=caller.scope.tenant_id).order_by("-created_at", "pk")
     return Document.objects.readable_by(caller.scope).order_by("-created_at", "pk")
+
+
+def in_hand(caller: Caller, document_id: UUID) -> Document | None:
+    """A document the caller may change, though it is not searchable: she sees how her upload fares."""
+    with managing(caller.scope.tenant_id):
+        document = find_document(caller, document_id)
+        return document if document is not None and may(caller, Permission.CHANGE, document) else None
+
+
+def change_of(caller: Caller, sent: dict[str, Any]) -> DocumentChange:
+    """The change a body asks for. A collection that is absent is refused like one she may not change."""
+    collection = find_collection(caller, sent["collection"]) if "collection" in sent else None
+    if "collection" in sent and collection is None:
+        if caller.may(Right.EDIT_DOCUMENTS):
+            raise Http404
+        raise ChangeRefused(NO_MOVE)
+    return DocumentChange(
+        title=sent.get("title"),
+        sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
+        collection=collection,
+        inherits_grants=sent.get("inherits_grants"),
+    )

@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.database import reading
+from accounts.database import managing, reading
 from accounts.roles import Right
 from accounts.scope import AccessScope, Sensitivity
+from retrieval.access.rights import check_take_in
 from retrieval.api.caller import Caller
 from retrieval.api.listing import documents_by_id
 from retrieval.api.visitor import signed_in
-from retrieval.errors import UnreadableFile
+from retrieval.errors import ChangeRefused, UnreadableFile
 from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection
 from retrieval.tasks import dispatch_ingestion
@@ -91,8 +92,10 @@ def take_in(
     upload = Upload(name=file.name or "", content=file, sensitivity=level, created_by_id=caller.scope.user_id)
     name = safe_name(upload.name)
     try:
+        with managing(caller.scope.tenant_id):
+            check_take_in(caller, collection, name, level)
         received = receive(collection, upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX)
-    except UnreadableFile as reason:
+    except (UnreadableFile, ChangeRefused) as reason:
         messages.error(request, str(reason))
         return
     if received.unchanged:

@@ -1,11 +1,21 @@
 """Addresses of pages, API and health."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from retrieval.api import health, pages, tenants, uploads
+from retrieval.api.access import AccessView, ExplainView, PreviewView
 from retrieval.api.conversations import ConversationsView
 from retrieval.api.documents import CollectionsView, DocumentsView, DocumentView
+from retrieval.api.grants import (
+    CollectionGrantsView,
+    CollectionGrantView,
+    DocumentGrantsView,
+    DocumentGrantView,
+    GrantNumber,
+)
 from retrieval.api.queries import ask_view
+
+register_converter(GrantNumber, "grant")
 
 urlpatterns = [
     path("", pages.ask_page, name="ask"),
@@ -21,6 +31,27 @@ urlpatterns = [
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),
     path("api/v1/documents/<uuid:document_id>", DocumentView.as_view(), name="api-document"),
     path("api/v1/collections", CollectionsView.as_view(), name="api-collections"),
+    path(
+        "api/v1/collections/<uuid:target_id>/grants",
+        CollectionGrantsView.as_view(),
+        name="api-collection-grants",
+    ),
+    path(
+        "api/v1/collections/<uuid:target_id>/grants/<grant:number>",
+        CollectionGrantView.as_view(),
+        name="api-collection-grant",
+    ),
+    path(
+        "api/v1/documents/<uuid:target_id>/grants", DocumentGrantsView.as_view(), name="api-document-grants"
+    ),
+    path(
+        "api/v1/documents/<uuid:target_id>/grants/<grant:number>",
+        DocumentGrantView.as_view(),
+        name="api-document-grant",
+    ),
+    path("api/v1/access", AccessView.as_view(), name="api-access"),
+    path("api/v1/access/explain", ExplainView.as_view(), name="api-access-explain"),
+    path("api/v1/access/preview", PreviewView.as_view(), name="api-access-preview"),
     path("api/v1/conversations", ConversationsView.as_view(), name="conversations"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

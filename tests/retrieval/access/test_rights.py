@@ -12,7 +12,7 @@ from accounts.roles import Right, Role
 from accounts.scope import Sensitivity
 from retrieval.access.changes import DocumentChange, change_document
 from retrieval.access.grants import grant
-from retrieval.access.rights import check_may_give, check_may_take, may, may_take_in
+from retrieval.access.rights import check_may_give, check_may_take, check_take_in, may
 from retrieval.access.values import Permission
 from retrieval.errors import ChangeRefused, GrantRefused
 from retrieval.models import Document
@@ -148,16 +148,38 @@ def test_without_a_right_or_a_grant_nobody_shares():
         check_may_give(acting(friend), shelf, to(friend), VIEW, None)
 
 
+def taken_in(member: Membership, shelf, name: str, level: Sensitivity | None = None) -> bool:
+    with managing(member.tenant_id):
+        try:
+            check_take_in(acting(member), shelf, name, level)
+        except ChangeRefused:
+            return False
+    return True
+
+
 def test_a_file_may_replace_only_a_document_one_may_change():
     tenant = a_tenant()
-    shelf, member = a_collection(tenant), a_member(tenant)
+    shelf, member, editor = a_collection(tenant), a_member(tenant), a_member(tenant, role=Role.EDITOR)
     own = a_document(shelf, "words", readers=(everyone(tenant),))
     grant(shelf, to(member), CHANGE)
-    with managing(tenant.pk):
-        assert may_take_in(acting(member), shelf, "new.txt")
-        assert not may_take_in(acting(member), shelf, own.source_name)
-        assert not may_take_in(acting(a_member(tenant)), shelf, "new.txt")
-        assert may_take_in(acting(a_member(tenant, role=Role.EDITOR)), shelf, own.source_name)
+
+    assert taken_in(member, shelf, "new.txt")
+    assert not taken_in(member, shelf, own.source_name)
+    assert not taken_in(a_member(tenant), shelf, "new.txt")
+    assert taken_in(editor, shelf, own.source_name)
+
+
+def test_a_file_taken_in_again_does_not_move_a_level_beyond_ones_ceiling():
+    tenant = a_tenant()
+    shelf, member, editor = a_collection(tenant), a_member(tenant), a_member(tenant, role=Role.EDITOR)
+    closed = a_document(shelf, "words", sensitivity=Sensitivity.RESTRICTED)
+    grant(shelf, to(member), CHANGE)
+
+    assert taken_in(editor, shelf, "new.txt", Sensitivity.RESTRICTED)
+    assert not taken_in(editor, shelf, closed.source_name, Sensitivity.PUBLIC)
+    assert taken_in(editor, shelf, closed.source_name, Sensitivity.RESTRICTED)
+    assert not taken_in(member, shelf, "new.txt", Sensitivity.RESTRICTED)
+    assert taken_in(member, shelf, "new.txt", Sensitivity.CONFIDENTIAL)
 
 
 def changed(member: Membership, document: Document, **change) -> Document:
