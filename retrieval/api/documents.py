@@ -21,7 +21,7 @@ from retrieval.access.rights import check_take_in, may
 from retrieval.access.values import Permission
 from retrieval.api.caller import Caller, identify
 from retrieval.api.strict import StrictSerializer
-from retrieval.api.targets import allowed, find_collection, find_document
+from retrieval.api.targets import allowed, changing, find_collection, find_document
 from retrieval.assembly import chunk_index
 from retrieval.errors import ChangeRefused
 from retrieval.ingestion.erase import erase_document
@@ -162,7 +162,7 @@ class DocumentView(APIView):
         caller = identify(request)
         checked = DocumentChangeSerializer(data=request.data)
         checked.is_valid(raise_exception=True)
-        with managing(caller.scope.tenant_id):
+        with changing(caller):
             document = allowed(caller, Permission.CHANGE, find_document(caller, document_id, lock=True))
             change_document(caller, document, change_of(caller, checked.validated_data))
             document.refresh_from_db()
@@ -172,7 +172,7 @@ class DocumentView(APIView):
     def delete(self, request: Request, document_id: UUID) -> Response:
         """Take a document away, with its chunks and every cached answer that rests on it."""
         caller = identify(request)
-        with managing(caller.scope.tenant_id):
+        with changing(caller):
             document = allowed(caller, Permission.DELETE, find_document(caller, document_id))
             erase_document(document, chunk_index())
             append(

@@ -18,7 +18,7 @@ from retrieval.access.values import Grant, Grantee, Permission, Target
 from retrieval.api.access_wire import GrantingSerializer, GrantList, grantee_of
 from retrieval.api.caller import Caller, identify
 from retrieval.api.strict import checked
-from retrieval.api.targets import allowed, find_target
+from retrieval.api.targets import allowed, changing, find_target
 from retrieval.models import Collection, Document
 
 
@@ -101,7 +101,7 @@ def give(
 ) -> list[Grant]:
     """Grant as the caller may, and list the grantee's grants. Raises GrantRefused, which is then on record."""
     tenant_id, user_id = caller.scope.tenant_id, caller.scope.user_id
-    with refusals_on_record(tenant_id, user_id, str(target_id)), managing(tenant_id):
+    with refusals_on_record(tenant_id, user_id, str(target_id)), changing(caller):
         target = allowed(caller, Permission.SHARE, find_target(caller, kind, target_id))
         check_may_give(caller, target, grantee, permission, end)
         grant(target, grantee, permission, end)
@@ -111,7 +111,7 @@ def give(
 def take(caller: Caller, kind: type[Target], target_id: UUID, number: tuple[Any, int]) -> Grant:
     """Revoke as the caller may. Raises Http404 for a grant that is not one of this object."""
     tenant_id, user_id = caller.scope.tenant_id, caller.scope.user_id
-    with refusals_on_record(tenant_id, user_id, str(target_id)), managing(tenant_id):
+    with refusals_on_record(tenant_id, user_id, str(target_id)), changing(caller):
         target = allowed(caller, Permission.SHARE, find_target(caller, kind, target_id))
         found = find_grant(target, *number)
         if found is None:

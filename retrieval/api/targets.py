@@ -1,17 +1,29 @@
 """The collection or document a request is about, where its caller may do what she wants to do with it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
 from django.http import Http404
 from rest_framework.exceptions import PermissionDenied
 
+from accounts.database import managing
+from compliance.audit.context import acting, current
 from retrieval.access.rights import may
 from retrieval.access.values import COVERED_BY, Permission, Target
 from retrieval.api.caller import Caller
 from retrieval.models import Collection, Document
 
 Found = TypeVar("Found", bound=Collection | Document)
+
+
+@contextmanager
+def changing(caller: Caller) -> Iterator[None]:
+    """The transaction of a change in the caller's tenant; what is audited in it is put down to her."""
+    with acting(replace(current(), actor_id=caller.scope.user_id)), managing(caller.scope.tenant_id):
+        yield
 
 
 def find_collection(caller: Caller, collection_id: UUID) -> Collection | None:
