@@ -1,18 +1,19 @@
 """Who may read a collection or document, as a field of its form."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.db.models import Model
-from guardian.shortcuts import assign_perm, get_groups_with_perms, get_users_with_perms, remove_perm
+from django.utils import timezone
 
 from accounts.models import Group, User
+from retrieval.access.grants import grant, grants_on, revoke
+from retrieval.access.values import Grantee, Permission, Target
 
 
 class GrantsForm(forms.ModelForm[Any]):
-    """Adds the groups and people who may read. A subclass names the permission, e.g. "view_document"."""
+    """Adds the groups and people who may read. Ends are shown; giving one is for the page of grants."""
 
-    permission = ""
     reading_groups = forms.ModelMultipleChoiceField(
         Group.objects.none(), required=False, label="Groups that may read"
     )
@@ -22,41 +23,45 @@ class GrantsForm(forms.ModelForm[Any]):
 
     def offer(self, tenant_id: Any) -> None:
         """Offer this tenant's groups and members, and mark who reads already."""
-        groups = self.fields["reading_groups"]
-        people = self.fields["reading_people"]
-        groups.queryset = Group.objects.filter(tenant_id=tenant_id).select_related("tenant").order_by("label")  # type: ignore[attr-defined]
-        groups.label_from_instance = lambda group: group.label  # type: ignore[attr-defined]
-        people.queryset = User.objects.filter(memberships__tenant_id=tenant_id).order_by("email")  # type: ignore[attr-defined]
-        people.label_from_instance = lambda user: user.email  # type: ignore[attr-defined]
-        if self.instance.pk and not self.instance._state.adding:
-            now_groups, now_people = readers_of(self.instance, self.permission)
-            self.initial = {
-                **self.initial,
-                "reading_groups": list(now_groups),
-                "reading_people": list(now_people),
-            }
+        groups: Any = self.fields["reading_groups"]
+        people: Any = self.fields["reading_people"]
+        saved = self.instance.pk and not self.instance._state.adding
+        reading = readers_of(self.instance) if saved else {}
+        ends = {grantee.id: end for grantee, end in reading.items()}
+        groups.queryset = Group.objects.filter(tenant_id=tenant_id).select_related("tenant").order_by("label")
+        groups.label_from_instance = lambda group: with_end(group.label, ends.get(group.pk))
+        people.queryset = User.objects.filter(memberships__tenant_id=tenant_id).order_by("email")
+        people.label_from_instance = lambda user: with_end(user.email, ends.get(user.pk))
+        self.initial = {
+            **self.initial,
+            "reading_groups": [grantee.id for grantee in reading if grantee.kind == "group"],
+            "reading_people": [grantee.id for grantee in reading if grantee.kind == "user"],
+        }
 
     def save_grants(self) -> None:
-        """Give and take rights until they are what the form says; only differences are written."""
-        before_groups, before_people = readers_of(self.instance, self.permission)
-        after_groups = {group.pk for group in self.cleaned_data["reading_groups"]}
-        after_people = {person.pk for person in self.cleaned_data["reading_people"]}
-        for model, before, after in (
-            (Group, before_groups, after_groups),
-            (User, before_people, after_people),
-        ):
-            for pk in after - before:
-                assign_perm(self.permission, model.objects.get(pk=pk), self.instance)
-            for pk in before - after:
-                remove_perm(self.permission, model.objects.get(pk=pk), self.instance)
+        """Grant and revoke until it is what the form says; a reader who stays keeps her grant and its end."""
+        before = set(readers_of(self.instance))
+        after = {Grantee(kind="group", id=group.pk) for group in self.cleaned_data["reading_groups"]}
+        after |= {Grantee(kind="user", id=person.pk) for person in self.cleaned_data["reading_people"]}
+        for grantee in sorted(after - before, key=by_id):
+            grant(self.instance, grantee, Permission.VIEW)
+        for grantee in sorted(before - after, key=by_id):
+            revoke(self.instance, grantee, Permission.VIEW)
 
 
-def readers_of(instance: Model, permission: str) -> tuple[set[int], set[int]]:
-    """Ids of the groups and of the people with a direct grant."""
-    # Dictionaries from the grantee to permissions, because of attach_perms.
-    groups: Any = get_groups_with_perms(instance, attach_perms=True)
-    people: Any = get_users_with_perms(instance, attach_perms=True, with_group_users=False)
-    return (
-        {group.pk for group, permissions in groups.items() if permission in permissions},
-        {person.pk for person, permissions in people.items() if permission in permissions},
-    )
+def by_id(grantee: Grantee) -> int:
+    return grantee.id
+
+
+def readers_of(target: Target) -> dict[Grantee, datetime | None]:
+    """The groups and people with a direct grant in force, and its end."""
+    now = timezone.now()
+    return {
+        granted.grantee: granted.expires_at
+        for granted in grants_on(target)
+        if granted.permission is Permission.VIEW and (granted.expires_at is None or granted.expires_at > now)
+    }
+
+
+def with_end(name: str, end: datetime | None) -> str:
+    return f"{name} (until {timezone.localtime(end):%-d %B %Y, %H:%M} UTC)" if end else name
