@@ -79,7 +79,7 @@ def explain(tenant_id: UUID, membership: Membership | None, document: Document) 
     with managing(tenant_id):
         found = Document.objects.select_related("collection").get(tenant_id=tenant_id, pk=document.pk)
         if membership is None:
-            nowhere = Check(rule="no_membership", passed=False, sentence="She is no member here.")
+            nowhere = Check(rule="no_membership", passed=False, sentence="This person is no member here.")
             return Explanation(
                 document_id=found.pk, checks=(nowhere, not_granted(found), *state_checks(found)), grants=()
             )
@@ -181,8 +181,12 @@ def not_granted(document: Document) -> Check:
 def grant_in_words(deciding: DecidingGrant, document: Document) -> str:
     """Such as "The group 'Sales' is granted the collection 'Prices', until 3 May 2027, 12:00 UTC."."""
     granted = deciding.grant
-    who = f"The group '{granted.grantee.name}'" if granted.grantee.kind == "group" else "The person herself"
-    what = f"the collection '{document.collection.name}'" if granted.on == "collection" else "the document"
+    who = f"The group '{granted.grantee.name}'" if granted.grantee.kind == "group" else "The person"
+    what = (
+        f"the collection '{document.collection.name}'"
+        if granted.on == "collection"
+        else "the document itself"
+    )
     until = f", until {in_words(granted.expires_at)}" if granted.expires_at else ""
     return f"{who} is granted {what}{until}."
 
@@ -215,8 +219,8 @@ def ceiling_check(membership: Membership, document: Document) -> Check:
     return check(
         "above_ceiling",
         level <= ceiling,
-        f"The document is {level.name.lower()}, and she may read up to {ceiling.name.lower()}.",
-        f"The document is {level.name.lower()}, and she may read up to {ceiling.name.lower()} only.",
+        f"The document is {level.name.lower()}, and the membership reads up to {ceiling.name.lower()}.",
+        f"The document is {level.name.lower()}, and the membership reads up to {ceiling.name.lower()} only.",
     )
 
 
@@ -251,6 +255,6 @@ def asking_check(membership: Membership) -> Check:
         "role_lacks_ask",
         membership.may(Right.ASK) if membership.is_active else True,
         f"The role '{membership.role_name}' may ask questions.",
-        f"The role '{membership.role_name}' may not ask questions; she can open the document all the same.",
+        f"The role '{membership.role_name}' may not ask questions; the document can be opened all the same.",
         decides=False,
     )

@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from accounts.database import reading
+from accounts.database import managing, reading
 from accounts.roles import Right
 from compliance.audit.append import append
+from retrieval.access.rights import may
+from retrieval.access.values import Permission
 from retrieval.api.caller import Caller
 from retrieval.api.conversations import past_exchanges, recent_conversations
 from retrieval.api.listing import documents_for_editor, documents_for_reader
@@ -92,11 +94,18 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
         "kind": media_type_in_words(document.media_type),
         "sensitivity": document.get_sensitivity_display(),
         "passages": passages,
+        "shares": shares(caller, document),
         "per_page": PASSAGES_PER_PAGE,
         "earlier": max(first - PASSAGES_PER_PAGE, 0) if first else None,
         "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < document.chunk_count else None,
     }
     return render(request, "document.html", shell(request, caller, "documents") | page)
+
+
+def shares(caller: Caller, document: Document) -> bool:
+    """Whether the page leads to the document's grants."""
+    with managing(caller.scope.tenant_id):
+        return may(caller, Permission.SHARE, document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

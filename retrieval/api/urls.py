@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from retrieval.api import health, pages, tenants, uploads
+from retrieval.api import access_pages, grant_pages, health, pages, tenants, uploads
 from retrieval.api.access import AccessView, ExplainView, PreviewView
 from retrieval.api.conversations import ConversationsView
 from retrieval.api.documents import CollectionsView, DocumentsView, DocumentView
@@ -26,6 +26,10 @@ urlpatterns = [
     # Citations carry the address without a slash, and a redirect would cost every one of them a trip.
     path("documents/<uuid:document_id>", pages.document_page),
     path("documents/<uuid:document_id>/", pages.document_page, name="document"),
+    path("access/", access_pages.access_page, name="access"),
+    path("access/names/", access_pages.access_names, name="access-names"),
+    path("access/collections/<uuid:target_id>/", grant_pages.collection_grants, name="collection-grants"),
+    path("access/documents/<uuid:target_id>/", grant_pages.document_grants, name="document-grants"),
     path("tenant/", tenants.choose_tenant, name="choose-tenant"),
     path("api/v1/queries", ask_view, name="queries"),
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),

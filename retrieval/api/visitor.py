@@ -11,6 +11,7 @@ from django.shortcuts import render
 from accounts.browsing import administers, membership_of
 from accounts.models import User
 from accounts.resolve import active_memberships
+from accounts.roles import Right
 from retrieval.api.caller import Caller, caller_by_session
 
 P = ParamSpec("P")
@@ -50,6 +51,7 @@ def shell(request: HttpRequest, caller: Caller | None = None, section: str = "")
         "section": section,
         "tenant": caller.membership.tenant if caller else None,
         "role": caller.membership.role_name if caller else "",
+        "explains": caller is not None and caller.may(Right.EXPLAIN_ACCESS),
         "administers": caller is not None and administers(caller.membership),
         "tenants": [membership.tenant for membership in active_memberships(request.user)],
     }

@@ -35,12 +35,12 @@ class Command(BaseCommand):
         except CommandError as error:
             raise CommandError(str(error), returncode=MISTAKE) from error
         explained = explain(tenant.pk, membership_of(user, tenant), document)
-        self.print_json(explained) if options["json"] else self.print_words(explained, document)
+        self.print_json(explained) if options["json"] else self.print_words(explained, document, user)
         sys.exit(0 if explained.readable else NOT_READABLE)
 
-    def print_words(self, explained: Explanation, document: Document) -> None:
+    def print_words(self, explained: Explanation, document: Document, user: User) -> None:
         verdict = "may read" if explained.readable else "may not read"
-        self.stdout.write(f"She {verdict} '{document.title}'. {explained.decided_by.sentence}")
+        self.stdout.write(f"{user.email} {verdict} '{document.title}'. {explained.decided_by.sentence}")
         for check in explained.checks:
             self.stdout.write(f"  {'yes' if check.passed else 'NO ':<4}{check.sentence}")
         for deciding in explained.grants[:1]:

@@ -41,7 +41,9 @@ def test_it_says_yes_and_why_and_no_and_why():
     grant(shelf, to(group), Permission.VIEW)
     status, said = explained(*arguments)
     assert status == 0
-    assert said.startswith("She may read 'Price list'. The group 'Sales' is granted the collection 'Prices'.")
+    assert said.startswith(
+        f"{member.user.email} may read 'Price list'. The group 'Sales' is granted the collection 'Prices'."
+    )
     assert "through Sales" in said
 
 
@@ -64,7 +66,7 @@ def test_somebody_without_a_membership_is_explained_where_the_tenant_is_named():
 
     assert "belongs to no tenant; name one with --tenant" in mistaken(*arguments)
     status, said = explained(*arguments, "--tenant", tenant.slug)
-    assert (status, "She is no member here." in said) == (1, True)
+    assert (status, "This person is no member here." in said) == (1, True)
 
 
 def test_a_mistake_is_one_sentence():

@@ -37,7 +37,7 @@ def test_a_grant_in_person_decides():
     explained = explain(tenant.pk, member, document)
 
     assert explained.readable
-    assert explained.decided_by.sentence == "The person herself is granted the document."
+    assert explained.decided_by.sentence == "The person is granted the document itself."
     assert (explained.grants[0].grant.on, explained.grants[0].path) == ("document", ())
 
 
