@@ -2,7 +2,7 @@
 
 import uuid
 from pathlib import PurePath
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -150,11 +150,11 @@ class InForce(models.Manager[Any]):
         return super().get_queryset().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
 
-class UserGrantManager(InForce, UserObjectPermissionManager):  # type: ignore[misc]  # the library is untyped
+class UserGrantManager(InForce, UserObjectPermissionManager):
     pass
 
 
-class GroupGrantManager(InForce, GroupObjectPermissionManager):  # type: ignore[misc]  # the library is untyped
+class GroupGrantManager(InForce, GroupObjectPermissionManager):
     pass
 
 
@@ -171,16 +171,16 @@ class Grant(models.Model):
 
 
 class UserGrant(Grant, UserObjectPermissionBase):
-    objects = UserGrantManager()
-    with_ended = models.Manager()  # noqa: DJ012  (a manager as well)
+    objects: ClassVar[UserGrantManager] = UserGrantManager()
+    with_ended: ClassVar[models.Manager[Any]] = models.Manager()
 
     class Meta(UserObjectPermissionBase.Meta):
         abstract = True
 
 
 class GroupGrant(Grant, GroupObjectPermissionBase):
-    objects = GroupGrantManager()
-    with_ended = models.Manager()  # noqa: DJ012  (a manager as well)
+    objects: ClassVar[GroupGrantManager] = GroupGrantManager()
+    with_ended: ClassVar[models.Manager[Any]] = models.Manager()
 
     class Meta(GroupObjectPermissionBase.Meta):
         abstract = True

@@ -76,11 +76,11 @@ def end_grant(scene: Scene) -> None:
         cursor.execute("alter table accounts_delegation enable trigger user")
 
 
-LOSSES: dict[str, Callable[[Scene], None]] = {
+LOSSES: dict[str, Callable[[Scene], object]] = {
     "the grant is revoked": revoke_grant,
-    "the group is deleted": lambda scene: Group.objects.get(pk=scene.outer.pk).delete() and None,
-    "the nesting is undone": lambda scene: GroupNesting.objects.filter(tenant=scene.tenant).delete() and None,
-    "she leaves her group": lambda scene: scene.membership.user.groups.remove(scene.inner.group_ptr),
+    "the group is deleted": lambda scene: Group.objects.get(pk=scene.outer.pk).delete(),
+    "the nesting is undone": lambda scene: GroupNesting.objects.filter(tenant=scene.tenant).delete(),
+    "she leaves her group": lambda scene: scene.membership.user.groups.remove(scene.inner),
     "the document gets readers of its own": narrow_to_others,
     "the document is held back": lambda scene: change(
         Document, scene.document.pk, searchable=False, status=Document.Status.QUARANTINED
@@ -88,36 +88,36 @@ LOSSES: dict[str, Callable[[Scene], None]] = {
     "the document's level rises": lambda scene: change(
         Document, scene.document.pk, sensitivity=Sensitivity.RESTRICTED
     ),
-    "the document is deleted": lambda scene: Document.objects.filter(pk=scene.document.pk).delete() and None,
+    "the document is deleted": lambda scene: Document.objects.filter(pk=scene.document.pk).delete(),
     "her ceiling is lowered": lambda scene: change(
         Membership, scene.membership.pk, ceiling=Sensitivity.PUBLIC
     ),
     "her role loses asking": own_role_without_asking,
     "her membership ends": lambda scene: change(Membership, scene.membership.pk, is_active=False),
-    "her membership is deleted": lambda scene: Membership.objects.get(pk=scene.membership.pk).delete() and None,
+    "her membership is deleted": lambda scene: Membership.objects.get(pk=scene.membership.pk).delete(),
     "her account is closed": lambda scene: change(User, scene.membership.user_id, is_active=False),
     "the tenant is suspended": lambda scene: change(Tenant, scene.tenant.pk, state=Tenant.State.SUSPENDED),
 }  # fmt: skip
 # By committed changes only: a key's, and one made beside the application.
-KEY_LOSSES: dict[str, Callable[[Scene], None]] = {
+KEY_LOSSES: dict[str, Callable[[Scene], object]] = {
     "the key is revoked": lambda scene: change(ApiKey, scene.key.pk, revoked_at=timezone.now()),
     "the key ends": lambda scene: change(ApiKey, scene.key.pk, expires_at=timezone.now() - timedelta(seconds=1)),
     "the key loses its scope": lambda scene: change(ApiKey, scene.key.pk, scopes=[]),
     "the key's ceiling is lowered": lambda scene: change(ApiKey, scene.key.pk, ceiling=Sensitivity.PUBLIC),
     "her grant ends": end_grant,
-    "the key is deleted": lambda scene: ApiKey.objects.filter(pk=scene.key.pk).delete() and None,
+    "the key is deleted": lambda scene: ApiKey.objects.filter(pk=scene.key.pk).delete(),
 }  # fmt: skip
-SESSION_LOSSES: dict[str, Callable[[Scene], None]] = {
-    "the session is ended": lambda scene: Session.objects.filter(pk=scene.session_key).delete() and None,
+SESSION_LOSSES: dict[str, Callable[[Scene], object]] = {
+    "the session is ended": lambda scene: Session.objects.filter(pk=scene.session_key).delete(),
 }
 # These are told of, too, and must not end an answer.
-HARMLESS: dict[str, Callable[[Scene], None]] = {
+HARMLESS: dict[str, Callable[[Scene], object]] = {
     "somebody else is granted it": lambda scene: assign_perm(
         "view_collection", a_group(scene.tenant), scene.collection
-    ) and None,
+    ),
     "somebody else leaves the group": lambda scene: leave_and_join(scene),
-    "another document goes": lambda scene: a_document(scene.collection, "other").delete() and None,
-    "she joins a group": lambda scene: scene.membership.user.groups.add(a_group(scene.tenant).group_ptr),
+    "another document goes": lambda scene: a_document(scene.collection, "other").delete(),
+    "she joins a group": lambda scene: scene.membership.user.groups.add(a_group(scene.tenant)),
     "another key is revoked": lambda scene: change(
         ApiKey, ApiKey.objects.issue(scene.membership, "other")[0].pk, revoked_at=timezone.now()
     ),
@@ -126,10 +126,10 @@ HARMLESS: dict[str, Callable[[Scene], None]] = {
 
 def leave_and_join(scene: Scene) -> None:
     colleague = a_member(scene.tenant, groups=(scene.inner,)).user
-    colleague.groups.remove(scene.inner.group_ptr)
+    colleague.groups.remove(scene.inner)
 
 
-def happen(way: Callable[[Scene], None], scene: Scene) -> None:
+def happen(way: Callable[[Scene], object], scene: Scene) -> None:
     """Let it happen, as the tenant's own work."""
     with managing(scene.tenant.pk):
         way(scene)
