@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from accounts.break_glass import note_reading
 from accounts.models import Membership, User
 from accounts.resolve import find_membership
 from accounts.roles import Right
@@ -17,7 +18,10 @@ def membership_of(request: HttpRequest) -> Membership | None:
         return None
     if not hasattr(request, "_membership"):
         chosen = request.session.get(TENANT_IN_SESSION)
-        request._membership = find_membership(request.user, UUID(chosen) if chosen else None)  # type: ignore[attr-defined]
+        membership = find_membership(request.user, UUID(chosen) if chosen else None)
+        if membership is not None:
+            note_reading(request, membership)
+        request._membership = membership  # type: ignore[attr-defined]
     return request._membership  # type: ignore[attr-defined]
 
 

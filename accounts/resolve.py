@@ -1,5 +1,6 @@
 """From a signed-in person to an access scope. There is no scope without an active membership."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import connection
@@ -43,10 +44,10 @@ def emergency_memberships(user: User) -> list[Membership]:
     """A membership that is nowhere stored for each emergency access open now."""
     if not user.is_superuser:
         return []
-    opened = BreakGlass.objects.open_now().filter(user=user).select_related("tenant")
+    opened = BreakGlass.objects.open_now().filter(user=user, tenant__state=Tenant.State.ACTIVE)
     return [
         Membership(tenant=stay.tenant, user=user, role=Role.BREAK_GLASS, ceiling=Sensitivity.RESTRICTED)
-        for stay in opened
+        for stay in opened.select_related("tenant")
     ]
 
 
@@ -76,9 +77,9 @@ def scope_of(membership: Membership, key: ApiKey | None = None) -> AccessScope:
     )
     if emergency:
         stays = BreakGlass.objects.open_now().filter(tenant=membership.tenant_id, user=membership.user_id)
-        return scope.narrowed(
-            valid_until=max(stays.values_list("expires_at", flat=True), default=timezone.now())
-        )
+        stay = stays.order_by("-expires_at").first()
+        scope = replace(scope, break_glass_id=stay.pk if stay else None)
+        return scope.narrowed(valid_until=stay.expires_at if stay else timezone.now())
     if key is None:
         return scope
     ceiling = None if key.ceiling is None else Sensitivity(key.ceiling)

@@ -27,6 +27,7 @@ class AccessScope:
     ceiling: Sensitivity = Sensitivity.RESTRICTED
     # The first moment at which time alone takes something away; None: time takes nothing.
     valid_until: datetime | None = field(default=None, compare=False)
+    break_glass_id: int | None = field(default=None, compare=False)  # the emergency access she acts under
 
     @property
     def principals(self) -> tuple[int, ...]:

@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
@@ -21,6 +23,23 @@ POLICY = (
 )
 
 
+def client_address(request: HttpRequest) -> str | None:
+    """The client's address: the peer's, or what the outermost of our own proxies saw.
+
+    Each proxy appends whom it was called by, so with n of them the n-th entry from the end is the
+    first that a client could not write itself. Anything that is no address counts as absent.
+    """
+    peer = request.META.get("REMOTE_ADDR") or None
+    proxies: int = getattr(settings, "RAGSITE_TRUSTED_PROXIES", 0)
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if proxies < 1 or len(forwarded) < proxies:
+        return peer
+    try:
+        return str(ip_address(forwarded[-proxies].strip()))
+    except ValueError:
+        return peer
+
+
 @sync_and_async_middleware
 def request_context(get_response: GetResponse) -> GetResponse:
     """Give each request an id of ours and attribute what it audits to it."""
@@ -28,7 +47,7 @@ def request_context(get_response: GetResponse) -> GetResponse:
     def begin(request: HttpRequest) -> AuditContext:
         request_id = uuid.uuid4()
         request.request_id = request_id  # type: ignore[attr-defined]  # set here, read by views
-        return AuditContext(request_id=str(request_id), address=request.META.get("REMOTE_ADDR") or None)
+        return AuditContext(request_id=str(request_id), address=client_address(request))
 
     def end(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers["X-Request-ID"] = str(request.request_id)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("accounts.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("scim/v2/<slug:tenant>/", include("accounts.scim.urls")),
+    path("platform/", include("ragsite.platform.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("static/<path:path>", static_file),
 ]

@@ -9,12 +9,14 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from accounts.database import managing
-from accounts.models import Tenant
+from accounts.models import Tenant, User
 from compliance.audit.sweep import open_questions
 from retrieval.access.grants import remove_ended
 from retrieval.assembly import ingestion_components
 from retrieval.ingestion.pipeline import ingest
 from retrieval.models import CachedAnswer, Document
+from retrieval.tenants.deletion import delete_tenant
+from retrieval.tenants.export import export_path, export_tenant
 
 log = structlog.get_logger()
 
@@ -25,6 +27,11 @@ MOVING_MAX = timedelta(minutes=35)
 CACHED_ANSWERS_KEPT = timedelta(days=30)
 
 MOVING = (Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EMBEDDING)
+
+
+def active_tenants() -> list[UUID]:
+    """Whose work is done; that of a suspended tenant waits until it goes on."""
+    return list(Tenant.objects.filter(state=Tenant.State.ACTIVE).values_list("pk", flat=True))
 
 
 def dispatch_ingestion(tenant_id: UUID, document_id: UUID) -> None:
@@ -45,7 +52,7 @@ def sweep_documents() -> int:
     """Put back in line what nobody is working on: lost messages and dead workers. Returns how many."""
     now = timezone.now()
     swept = 0
-    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+    for tenant_id in active_tenants():
         with managing(tenant_id):
             documents = Document.objects.filter(tenant_id=tenant_id)
             documents.filter(status__in=MOVING, status_at__lt=now - MOVING_MAX).update(
@@ -63,7 +70,7 @@ def sweep_documents() -> int:
 def forget_cached_answers() -> int:
     """Drop cached answers that have had their time. Returns how many."""
     forgotten = 0
-    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+    for tenant_id in active_tenants():
         with managing(tenant_id):
             old = CachedAnswer.objects.filter(
                 tenant_id=tenant_id, created_at__lt=timezone.now() - CACHED_ANSWERS_KEPT
@@ -82,10 +89,25 @@ def remove_ended_grants() -> int:
 def report_open_questions() -> int:
     """Report questions whose opening entry never got a closing one. Returns how many."""
     unclosed = 0
-    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+    for tenant_id in active_tenants():
         for request_id in open_questions(
             tenant_id, older_than=timedelta(minutes=10), within=timedelta(hours=24)
         ):
             log.error("query.never_closed", tenant_id=str(tenant_id), request_id=request_id)
             unclosed += 1
     return unclosed
+
+
+@shared_task(name="retrieval.export_tenant")
+def export_in_background(tenant_id: str, by_id: int) -> None:
+    """Write a tenant's export into the installation's own folder, for its operator to hand over."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    export_tenant(tenant, export_path(tenant), User.objects.get(pk=by_id))
+
+
+@shared_task(name="retrieval.delete_tenant")
+def delete_in_background(tenant_id: str, by_id: int) -> None:
+    """Delete a tenant whose slug was typed; one that is gone already is left alone."""
+    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    if tenant is not None:
+        delete_tenant(tenant, User.objects.get(pk=by_id))

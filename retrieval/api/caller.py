@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
+from accounts.break_glass import note_reading
 from accounts.browsing import TENANT_IN_SESSION
 from accounts.models import ApiKey, Membership, User
 from accounts.resolve import find_membership, scope_of
@@ -42,6 +43,7 @@ class Caller:
 
 
 def caller_by_session(request: HttpRequest | Request, membership: Membership) -> Caller:
+    note_reading(request, membership)
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     return Caller(
         membership=membership,

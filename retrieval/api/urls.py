@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from retrieval.api import access_pages, grant_pages, health, pages, tenants, uploads
+from retrieval.api import access_pages, emergencies, grant_pages, health, keys, pages, tenants, uploads
 from retrieval.api.access import AccessView, ExplainView, PreviewView
 from retrieval.api.conversations import ConversationsView
 from retrieval.api.documents import CollectionsView, DocumentsView, DocumentView
@@ -31,6 +31,10 @@ urlpatterns = [
     path("access/collections/<uuid:target_id>/", grant_pages.collection_grants, name="collection-grants"),
     path("access/documents/<uuid:target_id>/", grant_pages.document_grants, name="document-grants"),
     path("tenant/", tenants.choose_tenant, name="choose-tenant"),
+    path("keys/", keys.keys_page, name="keys"),
+    path("keys/<int:key_id>/rotate/", keys.rotate_own_key, name="rotate-key"),
+    path("keys/<int:key_id>/revoke/", keys.revoke_own_key, name="revoke-key"),
+    path("emergencies/<int:stay_id>/end/", emergencies.end_emergency, name="end-emergency"),
     path("api/v1/queries", ask_view, name="queries"),
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),
     path("api/v1/documents/<uuid:document_id>", DocumentView.as_view(), name="api-document"),

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts.break_glass import open_stays
 from accounts.browsing import administers, membership_of
 from accounts.models import User
 from accounts.resolve import active_memberships
@@ -53,5 +54,6 @@ def shell(request: HttpRequest, caller: Caller | None = None, section: str = "")
         "role": caller.membership.role_name if caller else "",
         "explains": caller is not None and caller.may(Right.EXPLAIN_ACCESS),
         "administers": caller is not None and administers(caller.membership),
+        "emergencies": open_stays(caller.membership) if caller else [],
         "tenants": [membership.tenant for membership in active_memberships(request.user)],
     }

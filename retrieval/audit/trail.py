@@ -61,7 +61,8 @@ def entry_of(question: Question, event: str, outcome: str, details: dict[str, An
 
 
 def describe_opening(question: Question) -> dict[str, Any]:
-    return {
+    emergency = question.scope.break_glass_id
+    return ({"break_glass": emergency} if emergency is not None else {}) | {
         "surface": question.surface,
         "question_hmac": question_hmac(question),
         "question_chars": len(question.text),

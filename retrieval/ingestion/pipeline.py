@@ -11,6 +11,7 @@ import structlog
 from django.utils import timezone
 
 from accounts.database import managing
+from accounts.models import Tenant
 from retrieval.errors import RetrievalError, UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import ParsedDocument
@@ -55,14 +56,18 @@ class Ended:
 def ingest(tenant_id: UUID, document_id: UUID, components: IngestionComponents) -> Ended | None:
     """Take one received document into the index, or say why not.
 
-    None: another worker has it, or it is gone. A file that cannot be read ends as FAILED with its
-    reason; an unexpected error does too, and rises after that for the worker's log.
+    None: another worker has it, it is gone, or its tenant is suspended; then it waits. A file that cannot
+    be read ends as FAILED with its reason; an unexpected error does too, and rises after that for the
+    worker's log.
     """
     document = claim(tenant_id, document_id)
     if document is None:
         return None
     try:
         ended = take_in(document, components)
+    except Suspended:
+        put_back(document)
+        return None
     except RetrievalError as error:
         ended = fail(document, str(error))
     except Exception as error:
@@ -99,9 +104,10 @@ def take_in(document: Document, components: IngestionComponents) -> Ended:
 
 
 def claim(tenant_id: UUID, document_id: UUID) -> Document | None:
-    """Make a received document ours; of two workers, one gets it."""
+    """Make a received document ours; of two workers, one gets it, and of a suspended tenant's none."""
     with managing(tenant_id):
-        mine = Document.objects.filter(pk=document_id, tenant_id=tenant_id, status=Status.RECEIVED).update(
+        waiting = Document.objects.filter(pk=document_id, tenant_id=tenant_id, status=Status.RECEIVED)
+        mine = waiting.filter(tenant__state=Tenant.State.ACTIVE).update(
             status=Status.PARSING, status_at=timezone.now()
         )
         return Document.objects.get(pk=document_id) if mine else None
@@ -110,6 +116,8 @@ def claim(tenant_id: UUID, document_id: UUID) -> Document | None:
 def move(document: Document, status: Document.Status, reason: str = "", **fields: object) -> None:
     """Say where a document is. A file uploaded meanwhile has put it back in line; then nothing is said."""
     with managing(document.tenant_id):
+        if not Tenant.objects.filter(pk=document.tenant_id, state=Tenant.State.ACTIVE).exists():
+            raise Suspended("The organisation is suspended.")
         moved = Document.objects.filter(pk=document.pk, content_sha256=document.content_sha256).exclude(
             status=Status.RECEIVED
         )
@@ -121,6 +129,20 @@ class Superseded(RetrievalError):
     """A newer upload, or a deletion, made this work pointless."""
 
     code = "superseded"
+
+
+class Suspended(RetrievalError):
+    """The tenant was suspended meanwhile."""
+
+    code = "suspended"
+
+
+def put_back(document: Document) -> None:
+    """Have a document wait from the beginning, until its tenant goes on."""
+    with managing(document.tenant_id):
+        Document.objects.filter(pk=document.pk).exclude(status=Status.RECEIVED).update(
+            status=Status.RECEIVED, status_at=timezone.now()
+        )
 
 
 def fail(document: Document, reason: str) -> Ended:

@@ -1,0 +1,1 @@
+"""Pages of platform administrators: tenants, accounts, operations and emergency access. No content."""
