@@ -1,6 +1,5 @@
 """The audit trail, to be read and never written."""
 
-from auditlog.models import LogEntry
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,11 +7,6 @@ from django.http import HttpRequest
 from accounts.admin import ReadOnlyAdmin
 from accounts.roles import Right
 from compliance.models import AuditEntry
-
-for model in (AuditEntry, LogEntry):
-    # The library registers pages of its own, which know no tenant.
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
 
 
 @admin.register(AuditEntry)

@@ -31,6 +31,13 @@ class TenantAdminSite(AdminSite):
     site_url = "/"
     enable_nav_sidebar = False
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Pages that know tenants; those that libraries register for their own models know none, and stay out."""
+        from accounts.admin.base import TenantModelAdmin
+
+        if admin_class is not None and issubclass(admin_class, TenantModelAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
     def get_urls(self) -> list[Any]:
         return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) not in LEFT_OUT]
 

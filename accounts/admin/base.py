@@ -1,8 +1,7 @@
 """What every admin page shares: one tenant's rows in lists, filters, choices, inlines and confirmations."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -104,6 +103,7 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
 
     reading_right: Right | None = None
     tenant_path = "tenant"  # lookup from the model to its tenant
+    ordering: Any = ("pk",)  # autocompletes are paged, and without an order pages overlap
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may(request, self.right) or (
@@ -212,17 +212,16 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
         self, objs: Iterable[Any], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What a deletion takes along, counted and not named, and what stands against it."""
-        collector = NestedObjects(using=router.db_for_write(self.model))
+        collector: Any = NestedObjects(using=router.db_for_write(self.model))
         objs = list(objs)
         collector.collect(objs)
-        counted = Counter(
-            {model._meta.verbose_name_plural: len(rows) for model, rows in collector.model_objs.items()}
-        )
-        counts = {str(name): count for name, count in counted.items()}
+        counts = {
+            str(model._meta.verbose_name_plural): len(rows) for model, rows in collector.model_objs.items()
+        }
         lacking = {
             str(self.opts.verbose_name) for obj in objs if not self.has_delete_permission(request, obj)
         }
-        protected = [f"{type(row)._meta.verbose_name} in use" for row in rows_in_use(collector)]
+        protected = [f"{row._meta.verbose_name} in use" for row in collector.protected]
         return [str(obj) for obj in objs], counts, lacking, protected
 
     # --- History ---------------------------------------------------------------------------------
@@ -240,17 +239,12 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The audit trail of one object, for who may read that."""
+        if not self.has_view_permission(request) or not self.may(request, Right.READ_AUDIT):
+            raise PermissionDenied
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
-        if not self.has_view_permission(request, obj) or not self.may(request, Right.READ_AUDIT):
-            raise PermissionDenied
         return redirect(f"{reverse(TRAIL)}?{urlencode({'q': str(obj.pk)})}")
-
-
-def rows_in_use(collector: NestedObjects) -> list[Model]:
-    """The rows that stand against a deletion; Django's stubs take them for their names."""
-    return list(cast("Iterable[Model]", collector.protected))
 
 
 class TenantInline(WithinTenant, admin.TabularInline[Any, Any]):

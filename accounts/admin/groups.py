@@ -37,6 +37,7 @@ class GroupAdmin(TenantModelAdmin):
     right = Right.MANAGE_PEOPLE
     list_display = ("label", "builtin")
     search_fields = ("label",)
+    ordering = ("label",)
     fields = ("label",)
     inlines = (NestingInline,)
 

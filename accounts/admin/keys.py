@@ -61,6 +61,7 @@ class ApiKeyAdmin(TenantModelAdmin):
     list_select_related = ("membership__user", "membership__own_role")
     search_fields = ("label", "prefix", "membership__user__email", "membership__user__name")
     date_hierarchy = "created_at"
+    ordering = ("-created_at",)
     actions = ("revoke", "rotate")
     fields = ("membership", "label", "scopes", "ceiling", "expires_at", "addresses")
 

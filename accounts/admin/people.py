@@ -107,6 +107,7 @@ class MembershipAdmin(TenantModelAdmin):
     list_filter = ("role", "own_role", "is_active", "user__is_service")
     list_select_related = ("user", "own_role", "tenant")
     search_fields = ("user__email", "user__name")
+    ordering = ("user__email",)
     fields = ("email", "name", "service", "role", "own_role", "ceiling", "groups", "is_active")
     actions = ("deactivate",)
 

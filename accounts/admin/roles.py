@@ -33,6 +33,7 @@ class TenantRoleAdmin(TenantModelAdmin):
     form = RoleForm
     list_display = ("name", "carries")
     search_fields = ("name",)
+    ordering = ("name",)
     fields = ("name", "rights")
 
     @admin.display(description="rights")

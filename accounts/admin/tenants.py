@@ -36,6 +36,7 @@ class BreakGlassAdmin(ReadOnlyAdmin):
     reading_right = Right.READ_AUDIT
     list_display = ("opened_at", "person", "reason", "expires_at", "ended_at")
     list_select_related = ("user",)
+    ordering = ("-opened_at",)
     fields = ("person", "reason", "opened_at", "expires_at", "ended_at")
     readonly_fields = fields
     actions = ("end_now",)

@@ -4,66 +4,19 @@ import pytest
 from django.contrib import admin
 from django.core.files.base import ContentFile
 from django.test import Client
-from django.urls import reverse
 
 from accounts.database import managing
-from accounts.models import ApiKey, Group, IdentityProvider, Membership, SignInPolicy, TenantDomain, User
+from accounts.models import ApiKey, Group, Membership, User
 from accounts.roles import Role
 from compliance.models import AuditEntry
-from retrieval.models import Collection, Document, GlossaryTerm, Query, TenantPolicy
-from tests.factories import a_collection, a_document, a_group, a_member, a_tenant, everyone
-
-SECRET = "Ferdinand keeps the lighthouse"
+from retrieval.models import Collection, Document, Query, TenantPolicy
+from tests.admin.world import SECRET, browser, populate, url
+from tests.factories import a_collection, a_group, a_member, a_tenant, everyone
 
 
 @pytest.fixture
 def tenant(db):
     return a_tenant()
-
-
-def browser(tenant, role: Role = Role.OWNER, staff: bool = True) -> Client:
-    membership = a_member(tenant, role=role)
-    User.objects.filter(pk=membership.user_id).update(is_staff=staff)
-    client = Client()
-    client.force_login(User.objects.get(pk=membership.user_id), "django.contrib.auth.backends.ModelBackend")
-    client.membership = membership  # type: ignore[attr-defined]
-    return client
-
-
-def populate(tenant):
-    """One row of everything, all of it this tenant's."""
-    group = a_group(tenant, "Secret society")
-    shelf = a_collection(tenant, name="Secret shelf")
-    document = a_document(shelf, SECRET, readers=(group,), title="Secret title")
-    person = a_member(tenant)
-    with managing(tenant.pk):
-        TenantPolicy.objects.create(tenant=tenant, allowed_hosts=["secret.example"])
-        term = GlossaryTerm.objects.create(tenant=tenant, term="SEC", expansion="secret expansion")
-        key, _ = ApiKey.objects.issue(person, "secret key")
-        query = Query.objects.create(
-            id="7d0f7a8e-37a1-4f0c-b5c9-0d3f7a1b2c3d", tenant=tenant, user=person.user, question=SECRET,
-            outcome="answered", surface="web",
-        )  # fmt: skip
-        entry = AuditEntry.objects.first()
-        provider = IdentityProvider.objects.create(
-            tenant=tenant,
-            kind="oidc",
-            name="Secret login",
-            issuer="https://secret.example",
-            client_id="secret",
-        )
-        sign_in = [
-            provider,
-            TenantDomain.objects.create(tenant=tenant, domain=f"secret-{tenant.slug}.example"),
-            SignInPolicy.objects.create(tenant=tenant),
-        ]
-    return [tenant, group, shelf, document, person, tenant.policy, term, key, query, entry, *sign_in]
-
-
-def url(thing, page: str = "change") -> str:
-    meta = thing._meta
-    name = f"admin:{meta.app_label}_{meta.model_name}_{page}"
-    return reverse(name, args=[thing.pk]) if page in ("change", "delete", "history") else reverse(name)
 
 
 def test_every_page_opens_for_an_owner(tenant):
@@ -257,11 +210,14 @@ def test_removing_a_document_removes_its_chunks(tenant):
 def test_a_new_key_is_shown_once_and_kept_as_a_hash(tenant):
     client = browser(tenant)
     person = a_member(tenant)
-    response = client.post(url(ApiKey, "add"), {"membership": person.pk, "label": "report"}, follow=True)
+    response = client.post(
+        url(ApiKey, "add"), {"membership": person.pk, "label": "report", "scopes": ["ask"], "addresses": ""}
+    )
 
-    (message,) = [str(m) for m in response.context["messages"] if "shown this once" in str(m)]
-    secret = message.rsplit(" ", 1)[-1]
+    ((_, secret),) = response.context["secrets"]
+    assert secret in response.content.decode()
     assert ApiKey.objects.find(secret) is not None
+    assert "messages" not in response.cookies, "a secret does not travel in a cookie"
     assert secret not in client.get(url(ApiKey, "changelist")).content.decode()
 
 
