@@ -25,7 +25,7 @@ def create_tenant(
         with managing(tenant.pk):
             owner = add_member(None, tenant, owner_email.strip(), FIRST_OWNER, name=owner_name.strip())
             tell(
-                "tenant.created",
+                "tenant.opened",
                 tenant_id=tenant.pk,
                 actor_id=by.pk if by else None,
                 object_pk=str(tenant.pk),

@@ -45,9 +45,10 @@ def told(response, *ids: object) -> str:
     """What an answer says: its status, where it leads, and its body, without ids that were sent and tokens."""
     body = response.content.decode() if not response.streaming else ""
     body = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", body)
+    body = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
     text = f"{response.status_code} {response.headers.get('Location', '')} {body}"
     for one in ids:
-        # Where an id stands and nowhere else: short numbers are also in pictures and addresses.
+        # Where an id stands and nowhere else: short numbers are also in people's addresses.
         written = "|".join(re.escape(form) for form in (str(one), str(one).replace("-", "_2D")))
         text = re.sub(rf'(?<=[/“"= ])({written})(?=[/”"& ])', "ID", text)
     return text
