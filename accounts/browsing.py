@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from accounts.break_glass import note_reading
 from accounts.models import Membership, User
-from accounts.resolve import find_membership
+from accounts.resolve import find_membership, is_emergency
 from accounts.roles import Right
 
 TENANT_IN_SESSION = "tenant_id"
@@ -26,5 +26,10 @@ def membership_of(request: HttpRequest) -> Membership | None:
 
 
 def administers(membership: Membership) -> bool:
-    """Whether the role has any right besides asking: only then is there something to administer."""
-    return any(membership.may(right) for right in Right if right is not Right.ASK)
+    """Whether the role has any right besides asking: only then is there something to administer.
+
+    In an emergency there is not: one reads what members read, on their pages.
+    """
+    return not is_emergency(membership) and any(
+        membership.may(right) for right in Right if right is not Right.ASK
+    )

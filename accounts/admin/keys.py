@@ -41,7 +41,7 @@ class KeyForm(forms.ModelForm[ApiKey]):
             return  # to be read only
         members = Membership.objects.filter(tenant_id=own.tenant_id, is_active=True).select_related("user")
         fields["membership"].queryset = members.order_by("user__name", "user__email")
-        fields["membership"].label_from_instance = owner_in_words
+        fields["membership"].label, fields["membership"].label_from_instance = "owner", owner_in_words
         fields["scopes"].choices = scope_choices(own.rights)
         fields["scopes"].initial = [Right.ASK.value]
         fields["expires_at"].initial = timezone.now() + LIFETIME
