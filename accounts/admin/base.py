@@ -1,7 +1,7 @@
 """What every admin page shares: one tenant's rows in lists, filters, choices, inlines and confirmations."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -103,7 +103,7 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
 
     reading_right: Right | None = None
     tenant_path = "tenant"  # lookup from the model to its tenant
-    ordering: Any = ("pk",)  # autocompletes are paged, and without an order pages overlap
+    ordering: ClassVar[Any] = ("pk",)  # autocompletes are paged, and without an order pages overlap
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.may(request, self.right) or (
