@@ -13,6 +13,7 @@ from accounts.browsing import administers, membership_of
 from accounts.models import User
 from accounts.resolve import active_memberships
 from accounts.roles import Right
+from compliance.audit.context import AuditContext, acting, current
 from retrieval.api.caller import Caller, caller_by_session
 
 P = ParamSpec("P")
@@ -20,7 +21,7 @@ Page = Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]
 
 
 def signed_in(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Call `page` with the visitor as Caller; strangers are sent to sign in.
+    """Call `page` with the visitor as Caller, who is the actor of what it changes; strangers sign in first.
 
     A person without a membership in force in the session's tenant gets a page that says so, and may
     choose another tenant there.
@@ -32,7 +33,11 @@ def signed_in(page: Page[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
         caller = visitor(request)
         if caller is None:
             return render(request, "no_tenant.html", shell(request), status=403)
-        return page(request, caller, *args, **kwargs)
+        context = AuditContext(
+            request_id=current().request_id, actor_id=caller.scope.user_id, address=current().address
+        )
+        with acting(context):
+            return page(request, caller, *args, **kwargs)
 
     return view
 

@@ -51,7 +51,8 @@ def test_a_key_is_for_oneself_or_for_whom_one_outranks(tenant, owner):
         key, secret = make_key(own, keeper, "key", scopes=[Right.ASK])
         assert key.membership_id == keeper.pk
         assert asks(secret) == 200
-    for own, keeper in ((member, administrator), (administrator, owner), (member, owner)):
+    auditor = a_member(tenant, role=Role.AUDITOR)  # reads the trail, which an administrator may not
+    for own, keeper in ((member, administrator), (administrator, owner), (administrator, auditor)):
         with pytest.raises(Refusal):
             make_key(own, keeper, "key", scopes=[Right.ASK])
 

@@ -4,9 +4,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.database import managing
 from accounts.keys import make_key
 from accounts.models import ApiKey, Membership
 from accounts.roles import Right, Role
+from compliance.models import AuditEntry
 from tests.factories import a_member, a_tenant
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,14 @@ def test_a_key_is_made_and_its_secret_shown_in_that_answer_only(member):
     assert secret not in again
     assert key.prefix in again
     assert made.headers["Cache-Control"] == "no-store"
+
+
+def test_whoever_makes_a_key_is_on_record(member):
+    key, _ = browser(member).post("/keys/", wish()).context["made"]
+    with managing(member.tenant_id):
+        entry = AuditEntry.objects.get(event="apikey.created")
+
+    assert (entry.actor_id, entry.object_pk) == (member.user_id, str(key.pk))
 
 
 @pytest.mark.parametrize(
