@@ -36,7 +36,8 @@ from retrieval.models import (
 
 ROWS_PER_FETCH = 1_000
 DERIVED = (CachedAnswer, Epoch, Delegation)
-SECRET_WORDS = ("password", "secret", "digest", "token", "principals", "acl_version")
+# In a column's name: what opens something, and what follows from the grants beside it.
+HIDDEN_WORDS = ("password", "secret", "digest", "token", "session", "principals", "acl_version")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,7 +150,7 @@ def as_json(row: Model) -> dict[str, Any]:
     """The columns of a row. What opens something stays here, and so does where a file is kept."""
     shown = {}
     for column in row._meta.concrete_fields:
-        hidden = isinstance(column, BinaryField | FileField) or any(w in column.name for w in SECRET_WORDS)
+        hidden = isinstance(column, BinaryField | FileField) or any(w in column.name for w in HIDDEN_WORDS)
         if not hidden:
             shown[column.attname] = column.value_from_object(row)
     if isinstance(row, AuditEntry):
