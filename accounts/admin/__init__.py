@@ -15,4 +15,4 @@ __all__ = [
     "tenants",
 ]
 
-from accounts.sign_in import admin as sign_in_admin  # noqa: E402, F401  (its pages build on these)
+from accounts.sign_in import admin as sign_in_admin  # noqa: F401  (its pages build on these)

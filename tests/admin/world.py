@@ -63,13 +63,31 @@ def populate(tenant):
         entry = AuditEntry.objects.first()
     sign_in = [
         IdentityProvider.objects.create(
-            tenant=tenant, kind="oidc", name="Secret login", issuer="https://secret.example", client_id="secret"
+            tenant=tenant,
+            kind="oidc",
+            name="Secret login",
+            issuer="https://secret.example",
+            client_id="secret",
         ),
         TenantDomain.objects.create(tenant=tenant, domain=f"secret-{tenant.slug}.example"),
         SignInPolicy.objects.create(tenant=tenant),
     ]
     person = Membership.objects.get(pk=person.pk)
-    return [tenant, group, shelf, document, person, tenant.policy, term, key, role, stay, query, entry, *sign_in]
+    return [
+        tenant,
+        group,
+        shelf,
+        document,
+        person,
+        tenant.policy,
+        term,
+        key,
+        role,
+        stay,
+        query,
+        entry,
+        *sign_in,
+    ]
 
 
 def url(thing, page: str = "change", pk=None) -> str:
