@@ -20,6 +20,7 @@ from retrieval.api.caller import identify
 from retrieval.api.wire import NOTHING_FOUND, REFUSED, WITHHELD
 from retrieval.api.words import STAGES, heading_within
 from retrieval.models import Conversation, Document, Query
+from retrieval.models.permitted import permitted_among
 
 RECENT_MAX = 30
 EXCHANGES_MAX = 50
@@ -89,7 +90,8 @@ def past_exchanges(scope: AccessScope, conversation_id: UUID) -> list[PastExchan
     latest = Query.objects.filter(conversation_id=conversation_id).order_by("-created_at")[:EXCHANGES_MAX]
     queries = list(reversed(latest))
     used = {document_id for query in queries for document_id in query.document_ids}
-    readable = set(Document.objects.readable_by(scope).filter(pk__in=used).values_list("pk", flat=True))
+    found = set(Document.objects.readable_by(scope).filter(pk__in=used).values_list("pk", flat=True))
+    readable = permitted_among(scope, found)
     return [past_exchange(query, readable) for query in queries]
 
 

@@ -1,9 +1,11 @@
 """Documents and collections over REST: list, upload, look at, take away."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -14,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.database import managing, reading
 from accounts.roles import Right
-from accounts.scope import Sensitivity
+from accounts.scope import AccessScope, Sensitivity
 from compliance.audit.append import append
 from retrieval.access.changes import NO_MOVE, DocumentChange, change_document
 from retrieval.access.rights import check_take_in, may
@@ -27,6 +29,7 @@ from retrieval.errors import ChangeRefused
 from retrieval.ingestion.erase import erase_document
 from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection, Document
+from retrieval.models.permitted import permitted_among
 from retrieval.tasks import dispatch_ingestion
 
 PAGE_MAX = 100
@@ -95,8 +98,7 @@ class CollectionsView(APIView):
         with reading(caller.scope):
             collections = Collection.objects.filter(tenant_id=caller.scope.tenant_id)
             if not caller.may(Right.EDIT_DOCUMENTS):
-                readable = Document.objects.readable_by(caller.scope)
-                collections = collections.filter(pk__in=readable.values("collection_id"))
+                collections = holding_readable(caller.scope, collections)
             return Response(CollectionSerializer(collections, many=True).data)
 
 
@@ -116,8 +118,11 @@ class DocumentsView(APIView):
         limit, offset = page.validated_data["limit"], page.validated_data["offset"]
         with scoped(caller):
             documents = visible(caller)
-            rows = documents[offset : offset + limit]
-            return Response({"count": documents.count(), "results": DocumentSerializer(rows, many=True).data})
+            rows = list(documents[offset : offset + limit])
+            shown = permitted(caller, rows)
+            # Of a query that went wrong the number counts nothing either.
+            count = documents.count() if len(shown) == len(rows) else len(shown)
+            return Response({"count": count, "results": DocumentSerializer(shown, many=True).data})
 
     @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={202: DocumentSerializer})
     def post(self, request: Request) -> Response:
@@ -149,9 +154,8 @@ class DocumentView(APIView):
         """How far a document is. One that the caller may not see is as absent as one that never was."""
         caller = identify(request)
         with scoped(caller):
-            document = visible(caller).filter(pk=document_id).first()
-        if document is None:
-            document = in_hand(caller, document_id)
+            found = permitted(caller, visible(caller).filter(pk=document_id))
+        document = found[0] if found else in_hand(caller, document_id)
         if document is None:
             raise Http404
         return Response(DocumentSerializer(document).data)
@@ -184,6 +188,25 @@ class DocumentView(APIView):
                 durable=False,
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def holding_readable(scope: AccessScope, collections: QuerySet[Collection]) -> QuerySet[Collection]:
+    """The collections with a readable document in them; one such document of each is held against the grants."""
+    readable = Document.objects.readable_by(scope).filter(collection=OuterRef("pk")).order_by()
+    witnesses = dict(
+        collections.annotate(witness=Subquery(readable.values("pk")[:1])).values_list("pk", "witness")
+    )
+    permitted = permitted_among(scope, {pk for pk in witnesses.values() if pk is not None})
+    return collections.filter(pk__in=[pk for pk, witness in witnesses.items() if witness in permitted])
+
+
+def permitted(caller: Caller, found: Iterable[Document]) -> list[Document]:
+    """Those of the documents found that the caller may see, held once more against the grants."""
+    documents = list(found)
+    if caller.may(Right.EDIT_DOCUMENTS):
+        return documents
+    granted = permitted_among(caller.scope, [document.pk for document in documents])
+    return [document for document in documents if document.pk in granted]
 
 
 def scoped(caller: Caller) -> Any:

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
@@ -22,6 +22,7 @@ from retrieval.api.uploads import UploadForm, collection_choices
 from retrieval.api.visitor import shell, signed_in
 from retrieval.api.words import STAGES, heading_within, media_type_in_words
 from retrieval.models import ChunkText, Document
+from retrieval.models.permitted import permitted_among
 
 log = structlog.get_logger()
 
@@ -55,8 +56,9 @@ def example_questions(caller: Caller) -> list[str]:
     if known:
         return list(known[:EXAMPLES_MAX])
     readable = Document.objects.readable_by(caller.scope).order_by("-created_at")
-    titles = readable.values_list("title", flat=True)[:EXAMPLES_MAX]
-    return [f"What does “{title}” say?" for title in titles]
+    titles = dict(readable.values_list("pk", "title")[:EXAMPLES_MAX])
+    permitted = permitted_among(caller.scope, titles)
+    return [f"What does “{title}” say?" for pk, title in titles.items() if pk in permitted]
 
 
 @require_safe
@@ -83,6 +85,8 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
     with reading(caller.scope):
         readable = Document.objects.readable_by(caller.scope).select_related("collection")
         document = get_object_or_404(readable, pk=document_id)
+        if not permitted_among(caller.scope, [document.pk]):
+            raise Http404
         passages = passages_of(document, first)
     try:
         record_reading(request, caller, document, first, len(passages))

@@ -1,7 +1,8 @@
 """The answer cache in PostgreSQL: exact by question, and by evidence.
 
-Two locks on every read, besides the keys: row-level security shows an entry only to who may read
-every document of its evidence, and the statement itself says the same once more.
+Two locks and a check on every read, besides the keys: row-level security shows an entry only to who may
+read every document of its evidence, the statement itself says the same once more, and what it found is
+held against the grants.
 """
 
 import json
@@ -16,6 +17,7 @@ from accounts.scope import AccessScope
 from retrieval.cache.keys import evidence_key, question_key
 from retrieval.cache.rows import answered_from_row, citation_to_json, verdict_to_json
 from retrieval.interfaces import Miss
+from retrieval.models.permitted import permitted_among
 from retrieval.values.answers import Answered, Source
 from retrieval.values.chunks import PermittedChunks
 from retrieval.values.questions import SafeQuestion, SearchQuery
@@ -114,7 +116,7 @@ def rights(scope: AccessScope) -> dict[str, Any]:
 
 def find_by_question(scope: AccessScope, key: bytes) -> Answered | Miss:
     ((epoch, answer, *rest),) = rows_for(scope, BY_QUESTION, rights(scope) | {"key": key})
-    if answer is None:
+    if answer is None or not all_granted(scope, rest[-1]):
         return Miss(epoch=epoch)
     return answered_from_row(Source.EXACT_CACHE, answer, *decoded(rest))
 
@@ -124,7 +126,13 @@ def find_by_evidence(scope: AccessScope, key: bytes) -> Answered | None:
     if not rows:
         return None
     answer, *rest = rows[0]
+    if not all_granted(scope, rest[-1]):
+        return None
     return answered_from_row(Source.EVIDENCE_CACHE, answer, *decoded(rest))
+
+
+def all_granted(scope: AccessScope, documents: list[UUID]) -> bool:
+    return permitted_among(scope, documents) == set(documents)
 
 
 def decoded(columns: list[Any]) -> list[Any]:
