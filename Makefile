@@ -13,7 +13,7 @@ VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lock bench-flow bench-permissions bench-revocation example clean runtime dev
+.PHONY: help up test test-long check format lock bench-flow bench-permissions bench-revocation example clean runtime dev
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -23,6 +23,9 @@ up: runtime ## Install, start everything and open the door (PORT=8000)
 
 test: dev ## Install what is missing, run every check and every test
 	@$(VENV)/python -m ragsite.up.checks $(PYTEST)
+
+test-long: dev ## Run the tests that take many minutes
+	@$(VENV)/python -m pytest -q -s -m long $(PYTEST)
 
 check: test
 

@@ -95,6 +95,7 @@ class CollectionsView(APIView):
     def get(self, request: Request) -> Response:
         """The collections that hold something the caller may read; editors see all of the tenant's."""
         caller = identify(request)
+        require_looking(caller)
         with reading(caller.scope):
             collections = Collection.objects.filter(tenant_id=caller.scope.tenant_id)
             if not caller.may(Right.EDIT_DOCUMENTS):
@@ -113,6 +114,7 @@ class DocumentsView(APIView):
     def get(self, request: Request) -> Response:
         """The documents the caller may read, newest first; editors see every one of the tenant's."""
         caller = identify(request)
+        require_looking(caller)
         page = PageSerializer(data=request.query_params)
         page.is_valid(raise_exception=True)
         limit, offset = page.validated_data["limit"], page.validated_data["offset"]
@@ -153,6 +155,7 @@ class DocumentView(APIView):
     def get(self, request: Request, document_id: UUID) -> Response:
         """How far a document is. One that the caller may not see is as absent as one that never was."""
         caller = identify(request)
+        require_looking(caller)
         with scoped(caller):
             found = permitted(caller, visible(caller).filter(pk=document_id))
         document = found[0] if found else in_hand(caller, document_id)
@@ -188,6 +191,12 @@ class DocumentView(APIView):
                 durable=False,
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def require_looking(caller: Caller) -> None:
+    """Raises PermissionDenied for a key that is for neither asking nor editing, such as a directory's."""
+    if caller.credential.key_id is not None and not caller.may(Right.EDIT_DOCUMENTS):
+        caller.require(Right.ASK)
 
 
 def holding_readable(scope: AccessScope, collections: QuerySet[Collection]) -> QuerySet[Collection]:

@@ -33,10 +33,11 @@ def time_passes(connection: psycopg.Connection[tuple[object, ...]], by: timedelt
 
     Needs rows that are committed. Whatever has an end keeps it in a column of this one name.
     """
-    names = [str(name) for (name,) in connection.execute(ENDS).fetchall()]
-    assert "accounts_delegation" in names
-    connection.execute("set session_replication_role = replica")
-    for name in names:
-        moved = sql.SQL("update {} set expires_at = expires_at - %s where expires_at is not null")
-        connection.execute(moved.format(sql.Identifier(name)), [by])
-    connection.execute("set session_replication_role = origin")
+    moved = [
+        sql.SQL("update {} set expires_at = expires_at - {} where expires_at is not null").format(
+            sql.Identifier(str(name)), sql.Literal(by)
+        )
+        for (name,) in connection.execute(ENDS).fetchall()
+    ]
+    unseen, seen = (sql.SQL(f"set session_replication_role = {role}") for role in ("replica", "origin"))
+    connection.execute(sql.SQL("; ").join([unseen, *moved, seen]))

@@ -1,0 +1,149 @@
+"""Every address with how to call it: one line each. An address without a line fails, and so does a line too many.
+
+A value in braces is an id: `{document}` is the victim's for the attack, and one of nobody's to compare with.
+A path's own ids follow from the names of its parameters.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Statuses = tuple[int, ...]
+MARK = re.compile(r"\{(\w+)\}")
+
+# What the parameters of paths name. A parameter that is no id stands here with "".
+PATH_IDS = {"document_id": "document", "conversation_id": "conversation"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One method of one route, and what each caller who should get nothing gets."""
+
+    route: str  # as the resolver writes it
+    method: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: bool = False  # multipart, as a browser sends it; else JSON
+    stranger: Statuses  # an owner of another tenant
+    colleague: Statuses  # a member of the tenant who is granted nothing
+    anonymous: Statuses
+    unscoped: Statuses  # the victim's own key, without any scope
+    writes_own: bool = False  # a caller who is let in makes something that is her own
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} /{self.route}"
+
+    @property
+    def is_api(self) -> bool:
+        return self.route.startswith("api/")
+
+    @property
+    def has_ids(self) -> bool:
+        return "<" in self.route or bool(MARK.search(json.dumps([self.query, self.body])))
+
+
+def case(
+    method: str,
+    route: str,
+    *,
+    stranger: int | Statuses | None = None,
+    colleague: int | Statuses | None = None,
+    anonymous: int | Statuses | None = None,
+    unscoped: int | Statuses | None = None,
+    **call: Any,
+) -> Case:
+    """What is not said is the rule: foreign is absent, strangers sign in, and a key does what it is for."""
+    api = route.startswith("api/")
+    line = Case(route=route, method=method, stranger=(), colleague=(), anonymous=(), unscoped=(), **call)
+    strangers = several(stranger, (404,) if line.has_ids else (200,))
+    return Case(
+        route=route,
+        method=method,
+        stranger=strangers,
+        colleague=several(colleague, strangers),
+        anonymous=several(anonymous, (401,) if api else (302,)),
+        unscoped=several(unscoped, (403,) if api else (302,)),
+        **call,
+    )
+
+
+def several(said: int | Statuses | None, rule: Statuses) -> Statuses:
+    if said is None:
+        return rule
+    return (said,) if isinstance(said, int) else said
+
+
+CASES = [
+    # --- Pages
+    case("GET", ""),
+    case("GET", "conversations/<uuid:conversation_id>/"),
+    case("GET", "documents/"),
+    case("GET", "documents/<uuid:document_id>"),
+    case("GET", "documents/<uuid:document_id>/"),
+    case("POST", "documents/upload/", body={"collection": "{collection}", "sensitivity": "1"}, form=True,
+         stranger=302, colleague=403),
+    case("GET", "documents/statuses/", query={"id": ["{document}"]}, stranger=200, colleague=403),
+    case("POST", "tenant/", body={"tenant": "{tenant}"}, form=True, colleague=302),  # her own tenant
+    # --- API
+    case("POST", "api/v1/queries", body={"question": "Who is it?", "conversation": "{conversation}"}),
+    case("POST", "api/v1/queries", body={"question": "Who is it?", "collections": ["{collection}"]},
+         stranger=200, writes_own=True),
+    case("POST", "api/v1/queries", body={"question": "Who keeps the lighthouse?"}, stranger=200, writes_own=True),
+    case("GET", "api/v1/documents"),
+    case("POST", "api/v1/documents", body={"collection": "{collection}", "file": "<file>"}, form=True,
+         colleague=403),
+    case("GET", "api/v1/documents/<uuid:document_id>"),
+    case("DELETE", "api/v1/documents/<uuid:document_id>", colleague=403),
+    case("GET", "api/v1/collections"),
+    case("POST", "api/v1/conversations", stranger=201, writes_own=True,
+         body={"id": "{conversation}", "tenant": "{tenant}", "user": "{user}"}),
+]  # fmt: skip
+
+# Nothing of anybody's behind these, so nobody is asked who she is.
+PUBLIC = {
+    "livez": "says that the process lives",
+    "readyz": "says which part is missing, in fixed words",
+    "sign-in/": "the door itself; tests of signing in hold it",
+    "sign-out/": "ends the caller's own session",
+    "api/schema/": "the published description of the API",
+    "static/<path:path>": "style sheets and scripts",
+}
+# The same for all routes below a prefix, such as a library's own pages; a prefix without routes fails.
+PUBLIC_PREFIXES: dict[str, str] = {}
+
+# Routes of the admin that name no model's object, with why none is attacked there.
+ADMIN_PLAIN = {
+    "admin/": "the index",
+    "admin/login/": "leads to the one way in",
+    "admin/logout/": "ends the caller's own session",
+    "admin/password_change/": "the caller's own password",
+    "admin/password_change/done/": "fixed words",
+    "admin/autocomplete/": "offers what a form's own field offers; tests of the admin hold it",
+    "admin/jsi18n/": "a catalogue of words",
+    "admin/(?P<url>.*)$": "what is not there",
+}
+
+# What a client may try to choose for itself and must not.
+NEVER_CHOSEN = (
+    "id", "pk", "tenant", "tenant_id", "owner", "owner_id", "user", "user_id", "created_by", "created_by_id",
+    "author", "principals", "acl_version", "searchable", "status", "is_superuser", "is_staff", "digest",
+)  # fmt: skip
+# (serializer, field): a field with such a name that a client does choose, and what checks it.
+CHOSEN_ALL_THE_SAME: dict[tuple[str, str], str] = {}
+
+# By model: fields whose values never stand in any response.
+SECRET_FIELDS = {
+    "accounts.User": ("password",),
+    "accounts.ApiKey": ("digest",),
+    "sessions.Session": ("session_key", "session_data"),
+    "retrieval.CachedAnswer": ("question_key", "evidence_key"),
+    "retrieval.ChunkText": (),
+}
+# Fields whose names sound secret and which are not.
+NOT_SECRET = {
+    "compliance.AuditEntry.digest": "a checksum of the entry, shown to who may read the trail",
+    "retrieval.ChunkText.digest": "a checksum of a passage, which its reader has",
+}
