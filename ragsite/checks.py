@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.db import connection
 
+OURS = ("ragsite.E001", "ragsite.E002", "ragsite.E003", "ragsite.E004")
+SECRET_CHARS_MIN = 32
+DIFFERENT_CHARS_MIN = 8
 PGVECTOR_MIN = (0, 8, 2)  # older ones can leak another relation's data in a parallel build (CVE-2026-3172)
 
 
@@ -31,9 +34,11 @@ def application_role_is_held_by_row_level_security(
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            """select r.rolsuper or r.rolbypassrls,
-                      exists (select 1 from pg_tables where tableowner = current_user and schemaname = 'public')
-               from pg_roles r where r.rolname = current_user"""
+            # Of every role it may take on, too: one that is a member of the owner is the owner.
+            """select exists (select 1 from pg_roles r where (r.rolsuper or r.rolbypassrls)
+                                and pg_has_role(current_user, r.oid, 'member')),
+                      exists (select 1 from pg_tables
+                               where schemaname = 'public' and pg_has_role(current_user, tableowner, 'member'))"""
         )
         bypasses, owns = cursor.fetchone()
     if bypasses or owns:
@@ -58,6 +63,28 @@ def pgvector_is_recent(app_configs: Any, databases: Any = None, **kwargs: Any) -
         found = row[0] if row else "none"
         return [Error(f"pgvector 0.8.2 or newer is needed; found {found}.", id="ragsite.E003")]
     return []
+
+
+@register(Tags.security)
+def secrets_are_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """T-12: sessions, keys and cached answers hang on these; made by `make up`, 32 random bytes each."""
+    return [
+        Error(
+            f"{name} is no secret: it is short, or the same few characters again and again.",
+            hint="Take it out of the secrets file and run 'make up'; a new one is made.",
+            id="ragsite.E004",
+        )
+        for name in ("SECRET_KEY", "RAGSITE_TENANT_KEY")
+        if len(getattr(settings, name)) < SECRET_CHARS_MIN
+        or len(set(getattr(settings, name))) < DIFFERENT_CHARS_MIN
+    ]
+
+
+def refuse_to_serve_unsafely() -> None:
+    """End the start of a process that would serve without its locks; raises SystemExit with the reasons."""
+    found = run_checks(tags=[Tags.database, Tags.security], databases=["default"])
+    if errors := [message for message in found if message.is_serious() and message.id in OURS]:
+        raise SystemExit("ragsite does not start: " + " ".join(str(error.msg) for error in errors))
 
 
 def version_suffices(found: str) -> bool:

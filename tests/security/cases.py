@@ -140,10 +140,11 @@ SECRET_FIELDS = {
     "accounts.ApiKey": ("digest",),
     "sessions.Session": ("session_key", "session_data"),
     "retrieval.CachedAnswer": ("question_key", "evidence_key"),
-    "retrieval.ChunkText": (),
 }
 # Fields whose names sound secret and which are not.
 NOT_SECRET = {
     "compliance.AuditEntry.digest": "a checksum of the entry, shown to who may read the trail",
     "retrieval.ChunkText.digest": "a checksum of a passage, which its reader has",
+    "retrieval.Query.input_tokens": "a number",
+    "retrieval.Query.output_tokens": "a number",
 }

@@ -88,7 +88,7 @@ def answer_of(response: Any, ids: Mapping[str, object]) -> Answer:
         status=response.status_code,
         body=text,
         location=location,
-        headers=tuple(sorted(name for name in response.headers if name != "Content-Length")),
+        headers=tuple(sorted(name for name in response.headers if name not in ("Content-Length", "Vary"))),
     )
 
 
