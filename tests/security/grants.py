@@ -1,6 +1,7 @@
 """Grants with an end, given as rows: what every door that grants comes to in the end."""
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Permission
 
@@ -14,7 +15,7 @@ from retrieval.models import (
     DocumentUserObjectPermission,
 )
 
-TABLES = {
+TABLES: dict[tuple[type[Any], type[Any]], Any] = {
     (Collection, User): CollectionUserObjectPermission,
     (Collection, Group): CollectionGroupObjectPermission,
     (Document, User): DocumentUserObjectPermission,

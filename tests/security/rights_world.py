@@ -77,8 +77,8 @@ class World:
 
     @property
     def places(self) -> list[tuple[User, Tenant]]:
-        tenants = {tenant.pk: tenant for tenant in self.tenants}
-        people = {person.pk: person for person in self.people}
+        tenants: dict[Any, Tenant] = {tenant.pk: tenant for tenant in self.tenants}
+        people: dict[Any, User] = {person.pk: person for person in self.people}
         return [(people[person], tenants[tenant]) for person, tenant in self.oracle.places]
 
     def changed(self, *tenants: UUID) -> None:

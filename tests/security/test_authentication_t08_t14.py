@@ -193,7 +193,7 @@ def test_t11_nobody_learns_who_has_an_account(scene, monkeypatch):
     member = a_member(scene.tenant, password=PASSWORD)
     inactive = a_member(scene.tenant, password=PASSWORD)
     User.objects.filter(pk=inactive.user_id).update(is_active=False)
-    hashed: list[str] = []
+    hashed = []
     hasher = type(hashers.get_hasher())
     encode, verify = hasher.encode, hasher.verify
 

@@ -89,7 +89,7 @@ def test_t29_the_owners_own_role_is_refused(committed, monkeypatch):
         checks.refuse_to_serve_unsafely()
 
 
-@pytest.mark.parametrize("unsafe", ["bypassrls", "superuser", "in role {owner}"])
+@pytest.mark.parametrize("unsafe", ["bypassrls", "superuser", "in role {owner}", "in role postgres"])
 def test_t29_the_web_process_does_not_start_under_a_role_that_could_walk_around(committed, unsafe):
     role = f"ragsite_unsafe_{os.getpid()}"
     owner = sql.Identifier(str(settings.DATABASES["owner"]["USER"]))

@@ -105,8 +105,8 @@ class Rights(RuleBasedStateMachine):
     def a_grant_is_revoked(self, which: int) -> None:
         if self.oracle.grants:
             on, to, _ = one(list(self.oracle.grants), which)
-            things = {thing.pk: thing for thing in (*self.world.shelves, *self.world.papers)}
-            readers = {
+            things: dict[Any, Any] = {thing.pk: thing for thing in (*self.world.shelves, *self.world.papers)}
+            readers: dict[Any, Any] = {
                 reader.pk: reader
                 for reader in (*self.world.people, *self.world.groups, *self.world.of_everybody)
             }

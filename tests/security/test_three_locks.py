@@ -286,7 +286,7 @@ def epoch_of(scope: AccessScope) -> int:
     return found.epoch
 
 
-NOTHING = {name: set() for name in WAYS}
+NOTHING: dict[str, set[str]] = {name: set() for name in WAYS}
 
 
 @pytest.mark.parametrize("left", TAKE_OUT)
