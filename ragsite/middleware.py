@@ -30,7 +30,7 @@ def client_address(request: HttpRequest) -> str | None:
     first that a client could not write itself. Anything that is no address counts as absent.
     """
     peer = request.META.get("REMOTE_ADDR") or None
-    proxies: int = getattr(settings, "RAGSITE_TRUSTED_PROXIES", 0)
+    proxies: int = settings.RAGSITE_TRUSTED_PROXIES
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     if proxies < 1 or len(forwarded) < proxies:
         return peer

@@ -148,7 +148,7 @@ ACCOUNT_FORMS = {
     "user_token": "accounts.sign_in.forms.ResetTokenForm",
 }
 MFA_FORMS = {"add_webauthn": "accounts.sign_in.second_factor_forms.PasskeyForm"}
-ALLAUTH_TRUSTED_PROXY_COUNT = env.trusted_proxies
+ALLAUTH_TRUSTED_PROXY_COUNT = RAGSITE_TRUSTED_PROXIES = env.trusted_proxies
 MFA_ADAPTER = "accounts.sign_in.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -89,6 +89,9 @@ def somebody(caller: Caller, user_id: int | None) -> Membership:
     Raises PermissionDenied without it whoever is meant, Http404 for who is no member here.
     """
     if user_id is None or user_id == caller.scope.user_id:
+        # A key that is for something else, such as a directory's, does not look around for its owner.
+        if caller.credential.key_id is not None and not caller.may(Right.EXPLAIN_ACCESS):
+            caller.require(Right.ASK)
         return caller.membership
     caller.require(Right.EXPLAIN_ACCESS)
     return member(caller, user_id)

@@ -14,7 +14,24 @@ Statuses = tuple[int, ...]
 MARK = re.compile(r"\{(\w+)\}")
 
 # What the parameters of paths name. A parameter that is no id stands here with "".
-PATH_IDS = {"document_id": "document", "conversation_id": "conversation"}
+PATH_IDS = {
+    "document_id": "document",
+    "conversation_id": "conversation",
+    "key_id": "key",
+    "stay_id": "stay",
+    "tenant_id": "tenant",
+    "user_id": "user",
+}
+
+
+def path_id(route: str, parameter: str) -> str:
+    """What a parameter of a path names; a target and its grants are a collection's or a document's."""
+    of_a_collection = "collections/" in route
+    if parameter == "target_id":
+        return "collection" if of_a_collection else "document"
+    if parameter == "number":
+        return "collection_grant" if of_a_collection else "document_grant"
+    return PATH_IDS[parameter]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +117,57 @@ CASES = [
     case("GET", "api/v1/collections"),
     case("POST", "api/v1/conversations", stranger=201, writes_own=True,
          body={"id": "{conversation}", "tenant": "{tenant}", "user": "{user}"}),
+    # --- Who may read what
+    case("GET", "access/", query={"user": "{user}", "document": "{document}"}),
+    case("GET", "access/names/", query={"kind": "grantee", "q": "Lighthouse"}, stranger=200, colleague=403),
+    case("GET", "access/collections/<uuid:target_id>/", colleague=403),
+    case("POST", "access/collections/<uuid:target_id>/", form=True, colleague=403,
+         body={"who": "Lighthouse insiders", "permission": "view", "step": "save"}),
+    case("GET", "access/documents/<uuid:target_id>/", colleague=403),
+    case("POST", "access/documents/<uuid:target_id>/", form=True, colleague=403,
+         body={"who": "Lighthouse insiders", "permission": "view", "step": "save"}),
+    case("GET", "api/v1/access", query={"user": "{user}"}, colleague=403),
+    case("GET", "api/v1/access/explain", query={"user": "{user}", "document": "{document}"}, colleague=403),
+    case("GET", "api/v1/access/explain", query={"document": "{document}"}),
+    case("POST", "api/v1/access/preview", colleague=403,
+         body={"change": "grant", "collection": "{collection}", "group": "{group}"}),
+    case("POST", "api/v1/access/preview", colleague=403,
+         body={"change": "revoke", "document": "{document}", "user": "{user}"}),
+    case("POST", "api/v1/access/preview", colleague=403,
+         body={"change": "nest", "outer": "{group}", "inner": "{group}"}),
+    case("GET", "api/v1/collections/<uuid:target_id>/grants", colleague=403),
+    case("POST", "api/v1/collections/<uuid:target_id>/grants", body={"group": "{group}"}, colleague=403),
+    case("POST", "api/v1/collections/<uuid:target_id>/grants", body={"user": "{user}"}, colleague=403),
+    case("DELETE", "api/v1/collections/<uuid:target_id>/grants/<grant:number>", colleague=403),
+    case("GET", "api/v1/documents/<uuid:target_id>/grants", colleague=403),
+    case("POST", "api/v1/documents/<uuid:target_id>/grants", body={"group": "{group}"}, colleague=403),
+    case("POST", "api/v1/documents/<uuid:target_id>/grants", body={"user": "{user}"}, colleague=403),
+    case("DELETE", "api/v1/documents/<uuid:target_id>/grants/<grant:number>", colleague=403),
+    case("PATCH", "api/v1/documents/<uuid:document_id>", body={"collection": "{collection}", "title": "Mine"},
+         colleague=403),
+    # --- Keys and emergencies
+    case("GET", "keys/"),
+    case("POST", "keys/", body={"label": "mine"}, form=True, stranger=400, colleague=400),
+    case("POST", "keys/<int:key_id>/rotate/", form=True, body={}),
+    case("POST", "keys/<int:key_id>/revoke/", form=True, body={}),
+    case("POST", "emergencies/<int:stay_id>/end/", form=True, body={}),
+    # --- The platform's, for its administrators and nobody else
+    case("GET", "platform/", stranger=404),
+    case("GET", "platform/tenants/new/", stranger=404),
+    case("POST", "platform/tenants/new/", form=True, stranger=404,
+         body={"name": "Mine", "slug": "mine", "owner": "owner@mine.example"}),
+    case("GET", "platform/tenants/<uuid:tenant_id>/"),
+    case("POST", "platform/tenants/<uuid:tenant_id>/suspend/", form=True, body={}),
+    case("POST", "platform/tenants/<uuid:tenant_id>/resume/", form=True, body={}),
+    case("POST", "platform/tenants/<uuid:tenant_id>/export/", form=True, body={}),
+    case("POST", "platform/tenants/<uuid:tenant_id>/delete/", form=True, body={"slug": "x"}),
+    case("GET", "platform/accounts/", stranger=404),
+    case("POST", "platform/accounts/<int:user_id>/deactivate/", form=True, body={}),
+    case("POST", "platform/accounts/<int:user_id>/reactivate/", form=True, body={}),
+    case("GET", "platform/emergencies/", stranger=404),
+    case("POST", "platform/emergencies/", form=True, stranger=404,
+         body={"tenant": "x", "reason": "I want to read it all.", "minutes": "60"}),
+    case("POST", "platform/emergencies/<int:stay_id>/end/", form=True, body={}),
 ]  # fmt: skip
 
 # Nothing of anybody's behind these, so nobody is asked who she is.
@@ -112,7 +180,13 @@ PUBLIC = {
     "static/<path:path>": "style sheets and scripts",
 }
 # The same for all routes below a prefix, such as a library's own pages; a prefix without routes fails.
-PUBLIC_PREFIXES: dict[str, str] = {}
+PUBLIC_PREFIXES: dict[str, str] = {
+    "sign-in/<slug:slug>/": "the door of one organisation; tests/accounts/sign_in hold it",
+    "^account/reset/": "a link from a letter; tests/accounts/sign_in hold it",
+    "account/": "one's own account by session, nothing of a tenant's; tests/accounts/sign_in hold it",
+    "sso/": "where identity providers send people back; tests/accounts/sign_in hold it",
+    "scim/": "a directory's key is asked for by every address; tests/accounts/scim/test_isolation.py is its matrix",
+}
 
 # Routes of the admin that name no model's object, with why none is attacked there.
 ADMIN_PLAIN = {

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from tests.security.cases import CASES, MARK, PATH_IDS, PUBLIC_PREFIXES, Case
+from tests.security.cases import CASES, MARK, PUBLIC_PREFIXES, Case, path_id
 from tests.security.scene import Scene, absent_like
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -34,7 +34,7 @@ class Answer:
 
 def send(client: Client, case: Case, ids: Mapping[str, object], **extra: Any) -> Any:
     """Call the case with these ids in path, query and body."""
-    path = "/" + PARAMETER.sub(lambda found: str(ids[PATH_IDS[found[2]]]), case.route)
+    path = "/" + PARAMETER.sub(lambda found: str(ids[path_id(case.route, found[2])]), case.route)
     query = {name: filled(value, ids) for name, value in case.query.items()}
     body = filled(case.body, ids)
     if case.method == "GET":
@@ -130,7 +130,7 @@ def own_routes() -> set[str]:
 
 def methods_of(client: Client, route: str) -> set[str]:
     """The methods a route answers otherwise than with 405, asked of it by somebody who is let in."""
-    ids = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "900000001"}
+    ids = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "900000001", "grant": "group-900000001"}
     path = "/" + PARAMETER.sub(lambda found: ids.get(found[1] or "str", "nothing"), route)
     return {
         method

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,27 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.database import managing
-from accounts.models import ApiKey, Membership, Tenant, User
-from accounts.roles import Role
-from retrieval.models import CachedAnswer, Conversation, Document, GlossaryTerm, Query, TenantPolicy
+from accounts.models import (
+    ApiKey,
+    BreakGlass,
+    IdentityProvider,
+    Membership,
+    SignInPolicy,
+    Tenant,
+    TenantDomain,
+    TenantRole,
+    User,
+)
+from accounts.roles import Right, Role
+from retrieval.models import (
+    CachedAnswer,
+    CollectionGroupObjectPermission,
+    Conversation,
+    Document,
+    GlossaryTerm,
+    Query,
+    TenantPolicy,
+)
 from tests.factories import a_collection, a_document, a_group, a_member, a_tenant
 
 SECRET = "the lighthouse keeper is called Ferdinand"
@@ -58,12 +77,32 @@ def a_scene() -> Scene:
         policy = TenantPolicy.objects.create(tenant=tenant, allowed_hosts=["lighthouse.example"])
         term = GlossaryTerm.objects.create(tenant=tenant, term="SOH", expansion="secret of the house")
         key, _ = ApiKey.objects.issue(owner, "lighthouse key")
+        role = TenantRole.objects.create(tenant=tenant, name="Lighthouse role", rights=[Right.ASK])
+        stay = BreakGlass.objects.create(
+            tenant=tenant,
+            user=User.objects.create_superuser(f"root@{tenant.slug}.example"),
+            reason="The lighthouse is dark.",
+            expires_at=timezone.now() + timedelta(hours=1),
+        )
+        domain = TenantDomain.objects.create(tenant=tenant, domain=f"{tenant.slug}.lighthouse.example")
+        sign_in = SignInPolicy.objects.create(tenant=tenant)
+        provider = IdentityProvider.objects.create(
+            tenant=tenant,
+            kind="oidc",
+            name="Lighthouse login",
+            issuer="https://lighthouse.example",
+            client_id="x",
+        )
+        shelf_grant = CollectionGroupObjectPermission.objects.get(content_object=shelf)
         entry = newest_entry()
     ids = {
         "document": document.pk, "collection": shelf.pk, "conversation": conversation.pk, "tenant": tenant.pk,
+        "collection_grant": f"group-{shelf_grant.pk}", "document_grant": "group-1", "stay": stay.pk,
         "user": owner.user_id, "group": group.pk, "key": key.pk, "membership": owner.pk, "query": query.pk,
     }  # fmt: skip
-    rows = (tenant, group, shelf, document, owner, policy, term, key, query, entry)
+    rows = (
+        tenant, group, shelf, document, owner, policy, term, key, query, entry, role, stay, domain, sign_in, provider,
+    )  # fmt: skip
     return Scene(
         tenant=tenant,
         document=document,
@@ -136,4 +175,6 @@ def state_of_table(cursor: Any, name: str, path: str, tenant_id: UUID, but_of: t
 
 def absent_like(identity: object) -> object:
     """An id of the same kind that nobody has."""
+    if isinstance(identity, str):
+        return f"group-{9_000_000 + timezone.now().microsecond}"
     return uuid4() if isinstance(identity, UUID) else 9_000_000 + timezone.now().microsecond
