@@ -194,6 +194,8 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
+        if self.tenant_path == "tenant":
+            form = self.within(form, self.own(request).tenant_id)
         sentence = getattr(request, "_refused", None)
         if sentence is None:
             return form
@@ -205,6 +207,21 @@ class TenantModelAdmin(WithinTenant, admin.ModelAdmin[Any]):
                 return cleaned
 
         return Refused
+
+    @staticmethod
+    def within(form: type[Any], tenant_id: UUID) -> type[Any]:
+        """The form with its tenant filled in, so that what is unique in a tenant is checked with it."""
+
+        class Within(form):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                if self.instance._state.adding:
+                    self.instance.tenant_id = tenant_id
+
+            def _get_validation_exclusions(self) -> set[str]:
+                return set(super()._get_validation_exclusions()) - {"tenant"}
+
+        return Within
 
     # --- Deleting --------------------------------------------------------------------------------
 

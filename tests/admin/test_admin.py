@@ -268,6 +268,19 @@ def test_a_new_collection_belongs_to_the_tenant_of_the_session(tenant):
         assert Collection.objects.get(name="New").tenant_id == tenant.pk
 
 
+def test_a_second_collection_of_a_name_is_refused_in_words(tenant):
+    a_collection(tenant, name="Shelf")
+    a_collection(a_tenant(), name="Elsewhere")
+    client = browser(tenant)
+    refused = client.post("/admin/retrieval/collection/add/", {"name": "Shelf"})
+    made = client.post("/admin/retrieval/collection/add/", {"name": "Elsewhere"})
+
+    assert (refused.status_code, made.status_code) == (200, 302)
+    assert "already exists" in refused.content.decode()
+    with managing(tenant.pk):
+        assert Collection.objects.filter(name="Shelf").count() == 1
+
+
 def test_changes_are_attributed_to_who_made_them(tenant):
     client = browser(tenant)
     client.post(url(Collection, "add"), {"name": "Mine", "description": ""})
