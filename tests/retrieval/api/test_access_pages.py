@@ -72,7 +72,8 @@ def test_without_the_right_the_page_is_about_oneself_alone(tenant):
 
 
 @pytest.mark.parametrize(
-    "query", ["user=x", "user=99999999999999999", "document=x", "document=" + str(uuid4())]
+    "query",
+    ["user=x", "user=99999999999999999", "document=x", "document=3c9480d9-18cd-43c4-9892-3931812b8722"],
 )
 def test_what_is_not_there_is_a_404(tenant, query):
     auditor = a_member(tenant, role=Role.AUDITOR)
