@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -15,10 +16,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.browsing import administers, membership_of
+from accounts.browsing import TENANT_IN_SESSION, administers, membership_of
 from accounts.events import tell
 from accounts.models import IdentityProvider, SignInSession, User
-from accounts.resolve import active_memberships
+from accounts.people import leave
+from accounts.refusals import Refusal
+from accounts.resolve import active_memberships, is_emergency
 from accounts.sign_in import sessions
 from accounts.sign_in.gate import SENTENCES
 from accounts.sign_in.policy import Lacking, may_change_credentials, standing_of
@@ -55,6 +58,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "this_session": standing.session.pk,
         "may_change": may_change_credentials(request.user, standing.session),
         "has_password": request.user.has_usable_password(),
+        "place": membership_of(request),
     }
     return render(request, "account.html", frame(request) | page)
 
@@ -93,6 +97,26 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     note_ended(request.user, sessions.end_all(request.user, but=request.session.session_key))
     return redirect("account")
+
+
+@login_required
+@require_POST
+def leave_organisation(request: HttpRequest) -> HttpResponse:
+    """Give up one's place in the organisation the session acts in. The last owner is refused in words."""
+    membership = membership_of(request)
+    if (
+        membership is None
+        or is_emergency(membership)
+        or request.POST.get("tenant") != str(membership.tenant_id)
+    ):
+        raise Http404
+    try:
+        leave(membership)
+    except Refusal as refusal:
+        messages.error(request, str(refusal.message))
+        return redirect("account")
+    request.session.pop(TENANT_IN_SESSION, None)
+    return redirect("/")
 
 
 def note_ended(user: User, count: int) -> None:

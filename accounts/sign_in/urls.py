@@ -49,6 +49,7 @@ urlpatterns = [
     path("account/", pages.account, name="account"),
     path("account/sessions/end/", pages.end_session, name="account-end-session"),
     path("account/sessions/end-others/", pages.end_other_sessions, name="account-end-other-sessions"),
+    path("account/leave/", pages.leave_organisation, name="account-leave"),
     path("account/password/", pages.ChangePassword.as_view(), name="account_change_password"),
     path("account/confirm/", pages.confirm, name="account-confirm"),
     path("account/confirm/password/", pages.Reauthenticate.as_view(), name="account_reauthenticate"),
