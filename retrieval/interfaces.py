@@ -203,6 +203,10 @@ class Watch(Protocol):
         """Return if what comes next may still be told. Raises AccessRevoked, or what the database raises."""
         ...
 
+    async def conclude(self) -> None:
+        """The same for an answer as a whole: looked up once more where it took time to write."""
+        ...
+
 
 class Standing(Protocol):
     """Who loses the right to an answer while it is being given."""

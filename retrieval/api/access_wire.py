@@ -31,7 +31,7 @@ SHAPES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
 
 class GranteeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["user", "group"])
-    id = serializers.IntegerField()
+    id = serializers.IntegerField(read_only=True)
     name = serializers.CharField()
 
 
@@ -128,13 +128,13 @@ class ExplanationSerializer(serializers.Serializer[Explanation]):
 
 
 class VisibleCollectionSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(read_only=True)
     name = serializers.CharField()
     documents = serializers.IntegerField()
 
 
 class VisibleDocumentSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField(source="pk")
+    id = serializers.UUIDField(source="pk", read_only=True)
     title = serializers.CharField()
     collection = serializers.UUIDField(source="collection_id")
 
@@ -146,7 +146,7 @@ class VisibleSerializer(serializers.Serializer[Visible]):
 
 
 class DifferenceSerializer(serializers.Serializer[Any]):
-    user_id = serializers.IntegerField()
+    user_id = serializers.IntegerField(read_only=True)
     gained = serializers.IntegerField()
     lost = serializers.IntegerField()
 

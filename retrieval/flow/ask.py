@@ -41,7 +41,7 @@ async def ask_watched(question: Question, components: Components, watch: Watch, 
     try:
         await components.settings.refresh(question.scope.tenant_id)
         outcome = await answer(question, components, recorder)
-        await watch.confirm()
+        await watch.conclude()
     except asyncio.CancelledError:
         name = "revoked" if watch.lost else "abandoned"
         await close(components, question, recorder.ending(None, name=name))

@@ -15,10 +15,14 @@ ASKED_FOR = """d.tenant_id = %(tenant)s and d.searchable and d.sensitivity <= %(
 READABLE = f"{ASKED_FOR} and {HELD}"
 
 # Documents by who reads them, principal by principal: each is one short look into the GIN index, where
-# one look for all of them would weigh every document found against every principal.
+# one look for all of them would weigh every document found against every principal. A document that
+# names several of them is found by the smallest only.
 BY_PRINCIPAL = """unnest(%(principals)s::bigint[]) as acting (id) cross join lateral (
     select d.* from retrieval_findable_document d
-     where d.principals @> array[acting.id] and {condition} offset 0) d"""
+     where d.principals @> array[acting.id] and {condition}
+       and (cardinality(d.principals) = 1
+            or acting.id = (select min(p) from unnest(d.principals) p where %(held)s::int8multirange @> p))
+    offset 0) d"""
 
 # What the choice of a path needs, in one round trip.
 OUTSET = """
@@ -85,9 +89,8 @@ select 'lexical', chunk_id, document_id, -distance from lexical
 def count_readable() -> str:
     """The sum of readable chunks, over at most `documents_max` documents, and how many those were.
 
-    Principal by principal it ends with the last document that is needed. A document that names two of
-    them counts twice, which the choice of a path can bear. Every counted document has a chunk, so a
-    tenant's size does not make counting slow.
+    It ends with the last document that is needed, and every counted document has a chunk, so a tenant's
+    size does not make counting slow.
     """
     found = BY_PRINCIPAL.replace("{condition}", f"{READABLE} and d.chunk_count > 0")
     return f"""
@@ -98,7 +101,7 @@ select coalesce(sum(chunk_count), 0), count(*)
 def search(*, exact: bool, every_lexeme: bool) -> str:
     """Both searches as one statement; rows are (leg, chunk id, document id, score)."""
     found = BY_PRINCIPAL.replace("{condition}", READABLE)
-    readable = f"readable as materialized (select distinct d.id from {found})"
+    readable = f"readable as materialized (select d.id from {found})"
     dense = EXACT if exact else APPROXIMATE
     lexical = EVERY_LEXEME if every_lexeme else RARE_LEXEMES
     parts = [dense, lexical]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from retrieval.values.questions import Question
 
 # After an end by the clock, looked at again: the database's clock decides, and may be behind ours.
 CLOCKS_APART_SECONDS = 2.0
+# Evidence that was read this short a time ago needs no second look when nothing was heard since.
+JUST_NOW_SECONDS = 0.1
 REVOKED = "Your access changed while this was being answered. Ask again to see what you may read now."
 
 
@@ -59,6 +62,7 @@ class ClaimWatch:
         self._news = news
         self._checker = checker
         self._documents: tuple[UUID, ...] = ()
+        self._known_at = time.monotonic()
         self._shaken = False
         self._stops: list[Callable[[], object]] = []
         self._alarms: list[asyncio.TimerHandle] = []
@@ -71,6 +75,7 @@ class ClaimWatch:
 
     def rests_on(self, document_ids: Sequence[UUID]) -> None:
         self._documents = tuple(document_ids)
+        self._known_at = time.monotonic()
         # News that came before the evidence was known was looked up without it.
         self.doubted = self.doubted or self._shaken
 
@@ -96,6 +101,12 @@ class ClaimWatch:
             await self._checker.ask(self)
         if self.lost:
             raise AccessRevoked(REVOKED)
+
+    async def conclude(self) -> None:
+        # News travels for some milliseconds; an answer that took longer to write can afford to ask.
+        if time.monotonic() - self._known_at > JUST_NOW_SECONDS:
+            self.doubted = True
+        await self.confirm()
 
     def mind_the_clock(self) -> None:
         """Doubt when the first of the asker's grants, her key or her emergency access ends."""

@@ -206,17 +206,27 @@ NEVER_CHOSEN = (
     "author", "principals", "acl_version", "searchable", "status", "is_superuser", "is_staff", "digest",
 )  # fmt: skip
 # (serializer, field): a field with such a name that a client does choose, and what checks it.
-CHOSEN_ALL_THE_SAME: dict[tuple[str, str], str] = {}
+CHOSEN_ALL_THE_SAME: dict[tuple[str, str], str] = {
+    ("AccessQuery", "user"): "whose access is shown: a member of the tenant, with the right to explain",
+    ("ExplainQuery", "user"): "as above",
+    ("GrantingSerializer", "user"): "who is granted it: the database refuses whoever is of another tenant",
+    ("ChangeSerializer", "user"): "whose rights a change would touch: a member of the tenant",
+}
 
 # By model: fields whose values never stand in any response.
 SECRET_FIELDS = {
     "accounts.User": ("password",),
     "accounts.ApiKey": ("digest",),
+    "accounts.IdentityProvider": ("sealed_secret",),
     "sessions.Session": ("session_key", "session_data"),
+    "socialaccount.SocialApp": ("secret",),
+    "socialaccount.SocialToken": ("token", "token_secret"),
     "retrieval.CachedAnswer": ("question_key", "evidence_key"),
 }
 # Fields whose names sound secret and which are not.
 NOT_SECRET = {
+    "accounts.SignInPolicy.password_allowed": "yes or no",
+    "accounts.UsedAssertion.digest": "a checksum of an assertion that was used up",
     "compliance.AuditEntry.digest": "a checksum of the entry, shown to who may read the trail",
     "retrieval.ChunkText.digest": "a checksum of a passage, which its reader has",
     "retrieval.Query.input_tokens": "a number",

@@ -96,7 +96,11 @@ def ways_to_write(identity: str, name: str) -> list[tuple[str, str]]:
     """A short number stands in many a text by chance; it is an id in an address and in quotes only."""
     if len(identity) > 8:
         return [(identity, f"<{name}>")]
-    return [(f"/{identity}/", f"/<{name}>/"), (f"“{identity}”", f"“<{name}>”")]
+    return [
+        (f"/{identity}/", f"/<{name}>/"),
+        (f"“{identity}”", f"“<{name}>”"),
+        (f"%3D{identity}%26", f"%3D<{name}>%26"),
+    ]
 
 
 def leaked(scene: Scene, response: Any, sent: Mapping[str, object]) -> list[str]:

@@ -221,6 +221,8 @@ def replaced(text: str, *pairs: tuple[str, str]) -> str:
 def without_predicate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DocumentQuerySet, "readable_by", lambda rows, scope: rows.filter(searchable=True))
     monkeypatch.setattr(statements, "READABLE", "d.searchable and %(collections)s::uuid[] is null")
+    found = "(select * from retrieval_findable_document d where {condition}) d"
+    monkeypatch.setattr(statements, "BY_PRINCIPAL", found)
     for name in ("EXACT", "APPROXIMATE", "EVERY_LEXEME", "RARE_LEXEMES"):
         text = replaced(getattr(statements, name), ("tenant_id = %(tenant)s", "true")).replace(
             "c.true", "true"

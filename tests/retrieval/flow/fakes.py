@@ -121,6 +121,8 @@ class ScriptedWatch:
         if self.left is not None:
             self.left -= 1
 
+    conclude = confirm
+
 
 class ScriptedStanding:
     def __init__(self, confirms: int | None = None) -> None:

@@ -20,7 +20,11 @@ IDENTITY = {
     "accounts_delegation",
     "accounts_group",
     "accounts_groupnesting",
+    "accounts_identityprovider",
     "accounts_membership",
+    "accounts_signinpolicy",
+    "accounts_signinsession",
+    "accounts_tenantdomain",
     "accounts_tenantrole",
 }
 
