@@ -125,7 +125,8 @@ class Document(models.Model):
             )
         ]
         indexes = [
-            GinIndex(fields=["principals"], name="document_principals"),
+            # No list of pending entries: each of a person's principals would read it from end to end.
+            GinIndex(fields=["principals"], name="document_principals", fastupdate=False),
             models.Index(fields=["tenant", "-created_at"], name="document_tenant_created"),
         ]
         ordering = ["-created_at"]
