@@ -227,7 +227,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3 * 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
-    "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 60.0},
+    "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 15.0},
+    "sweep-erasures": {"task": "retrieval.sweep_erasures", "schedule": 120.0},
+    "sweep-files": {"task": "retrieval.sweep_files", "schedule": 6 * 3600.0},
     "sweep-open-questions": {"task": "retrieval.report_open_questions", "schedule": 300.0},
     "remove-ended-grants": {"task": "retrieval.remove_ended_grants", "schedule": 3600.0},
     "forget-cached-answers": {"task": "retrieval.forget_cached_answers", "schedule": 24 * 3600.0},

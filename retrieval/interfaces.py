@@ -241,15 +241,23 @@ class DocumentGuardrail(Protocol):
 class ChunkIndex(Protocol):
     """Where chunks are kept for search; writes happen inside the caller's `managing` transaction."""
 
-    def replace(
-        self, tenant_id: UUID, document_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
+    def add(
+        self, tenant_id: UUID, version_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
     ) -> None:
-        """Put these chunks in the place of the document's, for every kind of search at once.
+        """Add chunks to a version of a document; they are found once the document names that version.
 
         vectors: shape (len(chunks), dimensions), L2-normalised.
         """
         ...
 
+    def withdraw(self, tenant_id: UUID, version_id: UUID) -> int:
+        """Take some chunks of a version out of search, and say how many; 0 when none are left."""
+        ...
+
+    def forget_text(self, tenant_id: UUID, version_id: UUID) -> None:
+        """Delete what a withdrawn version says."""
+        ...
+
     def remove(self, tenant_id: UUID, document_id: UUID) -> None:
-        """Take the document's chunks out of every kind of search."""
+        """Take every version of a document out of search, and its text."""
         ...

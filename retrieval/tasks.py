@@ -12,22 +12,16 @@ from accounts.database import managing
 from accounts.models import Tenant, User
 from compliance.audit.sweep import open_questions
 from retrieval.access.grants import remove_ended
-from retrieval.assembly import ingestion_components
+from retrieval.assembly import chunk_index, ingestion_components
 from retrieval.ingestion.pipeline import ingest
-from retrieval.models import CachedAnswer, Document
+from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_back_in_line
+from retrieval.models import CachedAnswer
 from retrieval.tenants.deletion import delete_tenant
 from retrieval.tenants.export import export_path, export_tenant
 
 log = structlog.get_logger()
 
-# A message can be lost with its broker: what waits longer than this is put in line again.
-WAITING_MAX = timedelta(minutes=2)
-# Longer than the hard time limit of a task, so that whoever had the document is gone.
-MOVING_MAX = timedelta(minutes=35)
 CACHED_ANSWERS_KEPT = timedelta(days=30)
-
-MOVING = (Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EMBEDDING)
-
 
 def active_tenants() -> list[UUID]:
     """Whose work is done; that of a suspended tenant waits until it goes on."""
@@ -42,7 +36,8 @@ def dispatch_ingestion(tenant_id: UUID, document_id: UUID) -> None:
         log.warning("ingestion.not_queued", document_id=str(document_id), error=type(error).__name__)
 
 
-@shared_task(name="retrieval.ingest_document")
+# No limit of time: a healthy job may take hours, and one that does not come further loses its lease.
+@shared_task(name="retrieval.ingest_document", time_limit=0, soft_time_limit=0)
 def ingest_document(tenant_id: str, document_id: str) -> None:
     ingest(UUID(tenant_id), UUID(document_id), ingestion_components())
 
@@ -50,20 +45,19 @@ def ingest_document(tenant_id: str, document_id: str) -> None:
 @shared_task(name="retrieval.sweep_documents")
 def sweep_documents() -> int:
     """Put back in line what nobody is working on: lost messages and dead workers. Returns how many."""
-    now = timezone.now()
-    swept = 0
-    for tenant_id in active_tenants():
-        with managing(tenant_id):
-            documents = Document.objects.filter(tenant_id=tenant_id)
-            documents.filter(status__in=MOVING, status_at__lt=now - MOVING_MAX).update(
-                status=Document.Status.RECEIVED, status_at=now - WAITING_MAX * 2
-            )
-            waiting = documents.filter(status=Document.Status.RECEIVED, status_at__lt=now - WAITING_MAX)
-            identities = list(waiting.values_list("pk", flat=True))
-        for document_id in identities:
-            dispatch_ingestion(tenant_id, document_id)
-        swept += len(identities)
-    return swept
+    return put_back_in_line(dispatch_ingestion)
+
+
+@shared_task(name="retrieval.sweep_erasures")
+def sweep_erasures() -> int:
+    """Go on with what was to be erased when its process died. Returns how many."""
+    return sum(go_on_erasing(tenant_id, chunk_index()) for tenant_id in active_tenants())
+
+
+@shared_task(name="retrieval.sweep_files")
+def sweep_files() -> int:
+    """Delete files that no row names. Returns how many."""
+    return sum(delete_stray_files(tenant_id, lambda tenant: set()) for tenant_id in active_tenants())
 
 
 @shared_task(name="retrieval.forget_cached_answers")

@@ -1,9 +1,12 @@
 """Builders that state only what matters."""
 
+from collections.abc import Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
+from django.utils import timezone
 from guardian.shortcuts import assign_perm
 
 from accounts.database import managing
@@ -11,7 +14,10 @@ from accounts.models import Delegation, Group, Membership, Principal, Tenant, Us
 from accounts.resolve import scope_of
 from accounts.roles import Role
 from accounts.scope import AccessScope, Sensitivity
-from retrieval.models import Collection, Document
+from retrieval.models import Collection, Document, DocumentVersion, Ingestion
+
+if TYPE_CHECKING:
+    from retrieval.values.chunks import NewChunk
 
 _numbers = count(1)
 
@@ -76,7 +82,6 @@ def a_document(
     title: str = "",
 ) -> Document:
     """An indexed document with one chunk a text, embedded by `fake_vector`; own grants when readers are given."""
-    from retrieval.search.index import PostgresChunkIndex
     from retrieval.values.chunks import NewChunk
 
     tenant_id: UUID = collection.tenant_id
@@ -95,16 +100,40 @@ def a_document(
             NewChunk(ordinal=i, text=text, heading="", page=None, start_char=0, end_char=len(text))
             for i, text in enumerate(texts)
         ]
-        if chunks:
-            PostgresChunkIndex().replace(
-                tenant_id, document.pk, chunks, np.stack([fake_vector(t) for t in texts])
-            )
-        Document.objects.filter(pk=document.pk).update(
-            searchable=True, status=Document.Status.INDEXED, chunk_count=len(chunks), content_version=1
-        )
+        vectors = [fake_vector(text) for text in texts]
+        a_version(document, chunks, np.stack(vectors) if vectors else np.zeros((0, 384), np.float32))
         document.refresh_from_db()
         document.collection = collection  # loading it later would need the tenant again
     return document
+
+
+def a_version(
+    document: Document, chunks: Sequence["NewChunk"], vectors: np.ndarray, *, stored_name: str = ""
+) -> DocumentVersion:
+    """A new whole version in the place of the one that was read. Call inside `managing`."""
+    from retrieval.search.index import PostgresChunkIndex
+
+    index, tenant_id = PostgresChunkIndex(), document.tenant_id
+    number = document.versions.count() + 1
+    version = DocumentVersion.objects.create(
+        tenant_id=tenant_id,
+        document=document,
+        number=number,
+        chunk_count=len(chunks),
+        stored_name=stored_name,
+    )
+    DocumentVersion.objects.filter(pk=version.pk).update(indexed_at=timezone.now())
+    Ingestion.objects.create(version=version, tenant_id=tenant_id, document=document, state="indexed")
+    if len(chunks):
+        index.add(tenant_id, version.pk, chunks, vectors)
+    older = Document.objects.values_list("version_id", flat=True).get(pk=document.pk)
+    Document.objects.filter(pk=document.pk).update(
+        searchable=True, status=Document.Status.INDEXED, chunk_count=len(chunks), content_version=number,
+        version_id=version.pk,
+    )  # fmt: skip
+    while older and index.withdraw(tenant_id, older):
+        pass
+    return version
 
 
 def fake_vector(text: str, dimensions: int = 384) -> np.ndarray:

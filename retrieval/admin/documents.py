@@ -1,12 +1,10 @@
 """Collections and documents with their grants. Content is not shown here: reading takes a grant."""
 
-from functools import partial
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -19,7 +17,7 @@ from retrieval.admin.grants import GrantsForm
 from retrieval.assembly import chunk_index
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.erase import erase_document
-from retrieval.ingestion.receive import Upload, check_and_digest, receive
+from retrieval.ingestion.receive import Upload, check_and_digest, receive, try_again
 from retrieval.models import Collection, Document
 from retrieval.tasks import dispatch_ingestion
 
@@ -169,8 +167,5 @@ class DocumentAdmin(GrantingAdmin):
 
     @admin.action(description="Take in again", permissions=["change"])
     def take_in_again(self, request: HttpRequest, queryset: QuerySet[Document]) -> None:
-        put = [document for document in queryset if document.put_in_line()]
-        for document in put:
-            # After commit: a worker that came sooner would find the document still at rest and leave it.
-            transaction.on_commit(partial(dispatch_ingestion, document.tenant_id, document.pk))
+        put = [document for document in queryset if try_again(document, dispatch_ingestion)]
         messages.info(request, f"{len(put)} documents are in line again.")

@@ -21,7 +21,7 @@ from retrieval.api.listing import documents_for_editor, documents_for_reader
 from retrieval.api.uploads import UploadForm, collection_choices
 from retrieval.api.visitor import shell, signed_in
 from retrieval.api.words import STAGES, heading_within, media_type_in_words
-from retrieval.models import ChunkText, Document
+from retrieval.models import ChunkText, Document, DocumentVersion
 from retrieval.models.permitted import permitted_among
 
 log = structlog.get_logger()
@@ -82,14 +82,16 @@ def documents_page(request: HttpRequest, caller: Caller) -> HttpResponse:
 def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> HttpResponse:
     """A document's passages, recorded as read before they are shown. Forbidden and absent are both 404."""
     first = first_passage(request.GET.get("from", "0"))
+    wanted = request.GET.get("version", "")
     with reading(caller.scope):
         readable = Document.objects.readable_by(caller.scope).select_related("collection")
         document = get_object_or_404(readable, pk=document_id)
         if not permitted_among(caller.scope, [document.pk]):
             raise Http404
-        passages = passages_of(document, first)
+        version = version_of(document, wanted)
+        passages = passages_of(document, version, first)
     try:
-        record_reading(request, caller, document, first, len(passages))
+        record_reading(request, caller, document, version, first, len(passages))
     except DatabaseError as error:
         log.error("audit.unavailable", document_id=str(document.pk), error=type(error).__name__)
         return render(request, "503.html", status=503)
@@ -101,7 +103,9 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
         "shares": shares(caller, document),
         "per_page": PASSAGES_PER_PAGE,
         "earlier": max(first - PASSAGES_PER_PAGE, 0) if first else None,
-        "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < document.chunk_count else None,
+        "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < version.chunk_count else None,
+        "version": version.number,
+        "outdated": version.pk != document.version_id,
     }
     return render(request, "document.html", shell(request, caller, "documents") | page)
 
@@ -122,9 +126,22 @@ class Passage:
     page: int | None
 
 
-def passages_of(document: Document, first: int) -> list[Passage]:
+def version_of(document: Document, wanted: str) -> DocumentVersion:
+    """The version with this number, as a citation names it; "": the one that is read now. Raises Http404.
+
+    Call inside `reading(scope)`.
+    """
+    versions = DocumentVersion.objects.filter(document=document).exclude(indexed_at=None)
+    if not wanted:
+        return get_object_or_404(versions, pk=document.version_id)
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) <= 9):
+        raise Http404
+    return get_object_or_404(versions, number=int(wanted))
+
+
+def passages_of(document: Document, version: DocumentVersion, first: int) -> list[Passage]:
     """One page of passages from `first` on. Call inside `reading(scope)`."""
-    texts = ChunkText.objects.filter(tenant_id=document.tenant_id, document_id=document.pk)
+    texts = ChunkText.objects.filter(tenant_id=document.tenant_id, version=version)
     page = texts.filter(ordinal__gte=first, ordinal__lt=first + PASSAGES_PER_PAGE).order_by("ordinal")
     return [
         Passage(
@@ -144,7 +161,12 @@ def first_passage(wanted: str) -> int:
 
 
 def record_reading(
-    request: HttpRequest, caller: Caller, document: Document, first: int, passages: int
+    request: HttpRequest,
+    caller: Caller,
+    document: Document,
+    version: DocumentVersion,
+    first: int,
+    passages: int,
 ) -> None:
     append(
         tenant_id=caller.scope.tenant_id,
@@ -152,7 +174,7 @@ def record_reading(
         request_id=request.request_id,  # type: ignore[attr-defined]  # set by the middleware
         actor_id=caller.scope.user_id,
         object_pk=str(document.pk),
-        details={"version": document.content_version, "from": first, "passages": passages},
+        details={"version": version.number, "from": first, "passages": passages},
     )
 
 

@@ -33,8 +33,15 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "heading": citation.heading,
         "page": citation.page,
         "quote": citation.quote,
-        "url": f"/documents/{citation.document_id}#passage-{citation.ordinal}",
+        "version": citation.version,
+        "url": citation_url(citation),
     }
+
+
+def citation_url(citation: Citation) -> str:
+    """Where the cited passage is shown: in the version that was cited, also after a newer one came."""
+    version = f"?version={citation.version}" if citation.version else ""
+    return f"/documents/{citation.document_id}{version}#passage-{citation.ordinal}"
 
 
 def outcome_json(request_id: UUID, outcome: Outcome) -> dict[str, Any]:

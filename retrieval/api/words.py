@@ -18,15 +18,24 @@ STAGES = {
 
 STATUSES = {
     Document.Status.RECEIVED: "Waiting",
+    Document.Status.SCANNING: "Checking the file",
     Document.Status.PARSING: "Reading the file",
     Document.Status.SPLITTING: "Finding its passages",
     Document.Status.EMBEDDING: "Indexing",
     Document.Status.INDEXED: "Ready",
     Document.Status.QUARANTINED: "In quarantine",
     Document.Status.FAILED: "Failed",
+    Document.Status.ERASING: "Being erased",
 }
 MOVING = frozenset(
-    {Document.Status.RECEIVED, Document.Status.PARSING, Document.Status.SPLITTING, Document.Status.EMBEDDING}
+    {
+        Document.Status.RECEIVED,
+        Document.Status.SCANNING,
+        Document.Status.PARSING,
+        Document.Status.SPLITTING,
+        Document.Status.EMBEDDING,
+        Document.Status.ERASING,
+    }
 )
 
 MEDIA_TYPES = {

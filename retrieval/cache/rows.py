@@ -32,6 +32,7 @@ def citation_to_json(citation: Citation) -> dict[str, Any]:
         "heading": citation.heading,
         "page": citation.page,
         "quote": citation.quote,
+        "version": citation.version,
     }
 
 

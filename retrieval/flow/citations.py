@@ -28,6 +28,7 @@ def cited(permitted: PermittedChunks, text: str | None = None) -> tuple[Citation
             heading=chunk.heading,
             page=chunk.page,
             quote=chunk.text[:QUOTE_CHARS_MAX],
+            version=chunk.version,
         )
         for number, chunk in enumerate(permitted.chunks, start=1)
         if wanted is None or number in wanted

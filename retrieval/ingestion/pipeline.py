@@ -1,78 +1,101 @@
-"""One document from file to index. Every step leaves a status that a person can read."""
+"""One version of a document from file to index, step by step, each under the lease.
 
-from collections.abc import Callable, Sequence
+A step may be done twice and counts once: whoever goes on after a worker died begins at the last
+checkpoint, and chunks are written together with the number that says how many are there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 import structlog
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.database import managing
-from accounts.models import Tenant
 from retrieval.errors import RetrievalError, UnreadableFile
-from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument
-from retrieval.ingestion.receive import title_from_name
+from retrieval.ingestion import leases, vault
+from retrieval.ingestion.checkpoints import Frame, Parsed, Pieces, keep_parsed, keep_pieces, parsed_before
+from retrieval.ingestion.leases import Lease, LeaseLost, State, Suspended
+from retrieval.ingestion.parsed import ParsedBlock
+from retrieval.ingestion.publish import begin_anew, publish, tidy
 from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import ChunkIndex, DocumentGuardrail, Encoder
-from retrieval.models import Document
+from retrieval.models import Document, DocumentVersion, Ingestion
 from retrieval.values.chunks import NewChunk
 from retrieval.values.verdicts import Verdict
 
 log = structlog.get_logger()
 
-Status = Document.Status
+PIECES_AT_ONCE = 64  # of one batch: half a second of embedding, 200 kB of rows
+JUDGED_AT_ONCE = 200
 
 
-class Parse(Protocol):
-    def __call__(self, path: Path, name: str, limits: ParseLimits) -> ParsedDocument: ...
+class Scan(Protocol):
+    def __call__(self, descriptor: int, name: str, declared_type: str) -> None:
+        """Look at a file before anything reads it. Raises UnreadableFile, ScannerUnavailable."""
+        ...
+
+
+class Read(Protocol):
+    def __call__(self, descriptor: int, name: str) -> Iterator[Frame]:
+        """A file's text in blocks, then its summary. Raises UnreadableFile."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestionComponents:
     """The parts of ingestion, picked by the assembly."""
 
-    parse: Parse
-    split: Callable[[ParsedDocument], Sequence[PieceOfText]]
+    scan: Scan
+    read: Read
+    split: Callable[[Iterable[ParsedBlock], str], Iterator[PieceOfText]]
     guardrail: DocumentGuardrail
     encoder: Encoder
     index: ChunkIndex
     check_space: Callable[[], None]  # raises EncoderMismatch
-    limits: ParseLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How the ingestion of one document ended."""
+    """How the ingestion of one document ended; RECEIVED when it will be tried again."""
 
     status: Document.Status
     reason: str = ""
     chunks: int = 0
 
 
-def ingest(tenant_id: UUID, document_id: UUID, components: IngestionComponents) -> Ended | None:
-    """Take one received document into the index, or say why not.
+class Quarantined(RetrievalError):
+    """The document is kept away from every search until a reviewer has looked at it."""
 
-    None: another worker has it, it is gone, or its tenant is suspended; then it waits. A file that cannot
-    be read ends as FAILED with its reason; an unexpected error does too, and rises after that for the
-    worker's log.
+    code = "quarantined"
+
+
+def ingest(tenant_id: UUID, document_id: UUID, components: IngestionComponents) -> Ended | None:
+    """Take one waiting document into the index, or say why not.
+
+    None: another worker has it, it is gone or replaced, or its tenant is suspended; then it waits. A file
+    that cannot be read ends as FAILED with its reason; what may pass is tried again later, an unexpected
+    error, too, and that one rises for the worker's log.
     """
-    document = claim(tenant_id, document_id)
-    if document is None:
+    lease = leases.take(tenant_id, document_id)
+    if lease is None:
         return None
     try:
-        ended = take_in(document, components)
+        ended = take_in(lease, components)
+    except LeaseLost:
+        log.info("ingestion.lost", tenant_id=str(tenant_id), document_id=str(document_id))
+        return None
     except Suspended:
-        put_back(document)
+        leases.put_back(lease)
         return None
     except RetrievalError as error:
-        ended = fail(document, str(error))
+        ended = stopped(lease, error, components.index)
     except Exception as error:
-        fail(
-            document, f"Something unexpected went wrong ({type(error).__name__}); the operator's log has it."
+        leases.postpone(
+            lease, f"Something unexpected went wrong ({type(error).__name__}); the operator's log has it."
         )
         raise
     log.info(
@@ -85,115 +108,141 @@ def ingest(tenant_id: UUID, document_id: UUID, components: IngestionComponents) 
     return ended
 
 
-def take_in(document: Document, components: IngestionComponents) -> Ended:
+def stopped(lease: Lease, error: RetrievalError, index: ChunkIndex) -> Ended:
+    """Say why it went no further; nothing that was written for this version stays in any index."""
+    reason = str(error)
+    try:
+        if not error.permanent:
+            return Ended(status=Document.Status(leases.postpone(lease, reason).value), reason=reason)
+        state = State.QUARANTINED if isinstance(error, Quarantined) else State.FAILED
+        with managing(lease.tenant_id):
+            begin_anew(lease, index)
+            if state == State.QUARANTINED:
+                # The version before it may be what it was made to look like.
+                Document.objects.filter(pk=lease.document_id).update(searchable=False)
+            leases.settle(lease, state, reason)
+    except LeaseLost:
+        return Ended(status=Document.Status.FAILED, reason=reason)
+    tidy(lease.tenant_id, lease.document_id, index)
+    return Ended(status=Document.Status(state.value), reason=reason)
+
+
+def take_in(lease: Lease, components: IngestionComponents) -> Ended:
     components.check_space()
-    parsed = components.parse(Path(document.file.path), document.source_name, components.limits)
-    move(document, Status.SPLITTING)
-    pieces = list(components.split(parsed))
-    if not any(piece.text.strip() for piece in pieces):
-        raise UnreadableFile(f"'{document.source_name}' holds no text.")
-    verdict = components.guardrail.inspect_document(
-        document.tenant_id, [parsed.title, *(piece.text for piece in pieces)], parsed.hidden
+    with managing(lease.tenant_id):
+        work = Ingestion.objects.select_related("version__document").get(pk=lease.version_id)
+    version = work.version
+    if work.pieces_name and work.chunks_total:
+        pieces = Pieces(tenant_id=lease.tenant_id, total=work.chunks_total, name=work.pieces_name)
+        done = work.chunks_done
+    else:
+        begin_anew(lease, components.index)
+        parsed = parsed_of(lease, work, components)
+        pieces, done = split(lease, version, parsed, components), 0
+    return embed(lease, version, pieces, done, components)
+
+
+def parsed_of(lease: Lease, work: Ingestion, components: IngestionComponents) -> Parsed:
+    """Scan and parse the file, unless an earlier worker has done so."""
+    version = work.version
+    if work.parsed_name:
+        return parsed_before(lease.tenant_id, work.parsed_name)
+    name = version.document.source_name
+    with vault.plain_descriptor(lease.tenant_id, version.stored_name) as descriptor:
+        components.scan(descriptor, name, version.declared_type)
+        leases.move(lease, State.PARSING)
+        parsed = keep_parsed(lease.tenant_id, renewing(lease, components.read(descriptor, name)))
+    summary = parsed.summary
+    with managing(lease.tenant_id):
+        leases.move(lease, State.SPLITTING, parsed_name=parsed.name)
+        DocumentVersion.objects.filter(pk=version.pk).update(
+            media_type=summary.media_type,
+            title=summary.title.strip()[:300],
+            pages=summary.pages,
+            language=summary.language,
+            text_chars=summary.text_chars,
+        )
+    return parsed
+
+
+def renewing(lease: Lease, frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Each block that was read is progress. A document of one block is not worth a word."""
+    for number, frame in enumerate(frames):
+        if number and isinstance(frame, ParsedBlock):
+            leases.renew(lease, pages_done=frame.sections[-1].page or 0 if frame.sections else 0)
+        yield frame
+
+
+def split(lease: Lease, version: DocumentVersion, parsed: Parsed, components: IngestionComponents) -> Pieces:
+    """Cut the text into pieces and judge them, before any of it is embedded. Raises Quarantined."""
+    found = judged(
+        components.split(parsed.blocks(), parsed.summary.title), lease, parsed, components.guardrail
     )
+    pieces = keep_pieces(lease.tenant_id, found, in_memory=not parsed.name)
+    if not pieces.total:
+        raise UnreadableFile(f"'{version.document.source_name}' holds no text.")
+    leases.move(
+        lease,
+        State.EMBEDDING,
+        pieces_name=pieces.name,
+        chunks_total=pieces.total,
+        chunks_done=0,
+        chunks_before=0,
+        embedding_at=Now(),
+    )
+    return pieces
+
+
+def judged(
+    pieces: Iterator[PieceOfText], lease: Lease, parsed: Parsed, guardrail: DocumentGuardrail
+) -> Iterator[PieceOfText]:
+    """Pass on pieces that hold text, some at a time, once they were judged."""
+    spoken = (piece for piece in pieces if piece.text.strip())
+    hidden: Sequence[str] = (parsed.summary.title, *parsed.summary.hidden)
+    while some := list(islice(spoken, JUDGED_AT_ONCE)):
+        verdict = guardrail.inspect_document(lease.tenant_id, [piece.text for piece in some], hidden)
+        refuse(verdict)
+        if hidden == ():
+            leases.renew(lease)
+        hidden = ()
+        yield from some
+
+
+def refuse(verdict: Verdict) -> None:
     if verdict.blocked:
-        return quarantine(document, verdict, components.index)
-    move(document, Status.EMBEDDING)
-    encodings = components.encoder.encode([piece.embedding_text for piece in pieces])
-    vectors = np.stack([encoding.vector for encoding in encodings])
-    return publish(document, parsed, pieces, vectors, components.index)
+        raise Quarantined(verdict.rule)
 
 
-def claim(tenant_id: UUID, document_id: UUID) -> Document | None:
-    """Make a received document ours; of two workers, one gets it, and of a suspended tenant's none."""
-    with managing(tenant_id):
-        waiting = Document.objects.filter(pk=document_id, tenant_id=tenant_id, status=Status.RECEIVED)
-        mine = waiting.filter(tenant__state=Tenant.State.ACTIVE).update(
-            status=Status.PARSING, status_at=timezone.now()
-        )
-        return Document.objects.get(pk=document_id) if mine else None
-
-
-def move(document: Document, status: Document.Status, reason: str = "", **fields: object) -> None:
-    """Say where a document is. A file uploaded meanwhile has put it back in line; then nothing is said."""
-    with managing(document.tenant_id):
-        if not Tenant.objects.filter(pk=document.tenant_id, state=Tenant.State.ACTIVE).exists():
-            raise Suspended("The organisation is suspended.")
-        moved = Document.objects.filter(pk=document.pk, content_sha256=document.content_sha256).exclude(
-            status=Status.RECEIVED
-        )
-        if not moved.update(status=status, status_reason=reason[:500], status_at=timezone.now(), **fields):
-            raise Superseded(f"'{document.source_name}' was replaced while it was read.")
-
-
-class Superseded(RetrievalError):
-    """A newer upload, or a deletion, made this work pointless."""
-
-    code = "superseded"
-
-
-class Suspended(RetrievalError):
-    """The tenant was suspended meanwhile."""
-
-    code = "suspended"
-
-
-def put_back(document: Document) -> None:
-    """Have a document wait from the beginning, until its tenant goes on."""
-    with managing(document.tenant_id):
-        Document.objects.filter(pk=document.pk).exclude(status=Status.RECEIVED).update(
-            status=Status.RECEIVED, status_at=timezone.now()
-        )
-
-
-def fail(document: Document, reason: str) -> Ended:
-    with managing(document.tenant_id):
-        Document.objects.filter(pk=document.pk, content_sha256=document.content_sha256).exclude(
-            status=Status.RECEIVED
-        ).update(status=Status.FAILED, status_reason=reason[:500], status_at=timezone.now())
-    return Ended(status=Status.FAILED, reason=reason)
-
-
-def quarantine(document: Document, verdict: Verdict, index: ChunkIndex) -> Ended:
-    """Keep a suspicious document away from every search until a reviewer has looked at it."""
-    with managing(document.tenant_id):
-        move(document, Status.QUARANTINED, verdict.rule, searchable=False, chunk_count=0)
-        index.remove(document.tenant_id, document.pk)
-    return Ended(status=Status.QUARANTINED, reason=verdict.rule)
-
-
-def publish(
-    document: Document,
-    parsed: ParsedDocument,
-    pieces: Sequence[PieceOfText],
-    vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
-    index: ChunkIndex,
+def embed(
+    lease: Lease, version: DocumentVersion, pieces: Pieces, done: int, components: IngestionComponents
 ) -> Ended:
-    """Put the new version in the place of the old one, in one transaction."""
-    chunks = [
+    """Embed what is left, batch by batch; the last batch makes the version the one that is read."""
+    left = pieces.after(done)
+    while some := list(islice(left, PIECES_AT_ONCE)):
+        encodings = components.encoder.encode([piece.embedding_text for piece in some])
+        vectors = np.stack([encoding.vector for encoding in encodings])
+        with leases.holding(lease, progress=True) as ingestion:
+            components.index.add(lease.tenant_id, version.pk, numbered(some, done), vectors)
+            done += len(some)
+            ingestion.chunks_done = done
+            if done == pieces.total:
+                publish(ingestion, version)
+    if version.number > 1 or pieces.name:
+        tidy(lease.tenant_id, lease.document_id, components.index)
+    return Ended(status=Document.Status.INDEXED, chunks=done)
+
+
+def numbered(pieces: Sequence[PieceOfText], first: int) -> list[NewChunk]:
+    return [
         NewChunk(
-            ordinal=piece.ordinal,
+            ordinal=first + place,
             text=piece.text,
             heading=piece.heading_path,
             page=piece.page,
             start_char=piece.start_char,
             end_char=piece.end_char,
+            section=piece.section,
+            regions=tuple(region.as_numbers() for region in piece.regions),
         )
-        for piece in pieces
+        for place, piece in enumerate(pieces)
     ]
-    derived = title_from_name(document.source_name)
-    title = (
-        parsed.title.strip()[:300] if document.title == derived and parsed.title.strip() else document.title
-    )
-    with managing(document.tenant_id):
-        move(
-            document,
-            Status.INDEXED,
-            searchable=True,
-            chunk_count=len(chunks),
-            content_version=document.content_version + 1,
-            media_type=parsed.media_type,
-            title=title,
-            indexed_at=timezone.now(),
-        )
-        index.replace(document.tenant_id, document.pk, chunks, vectors)
-    return Ended(status=Status.INDEXED, chunks=len(chunks))

@@ -7,7 +7,6 @@ import django.db.models.deletion
 import django.utils.timezone
 import pgvector.django.halfvec
 import pgvector.django.sparsevec
-import retrieval.models.documents
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -157,7 +156,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('title', models.CharField(max_length=300)),
                 ('source_name', models.CharField(max_length=300, verbose_name='file name')),
-                ('file', models.FileField(editable=False, max_length=200, upload_to=retrieval.models.documents.random_file_name)),
+                ('file', models.FileField(editable=False, max_length=200, upload_to="originals")),
                 ('media_type', models.CharField(blank=True, editable=False, max_length=100)),
                 ('size_bytes', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('content_sha256', models.CharField(blank=True, editable=False, max_length=64)),

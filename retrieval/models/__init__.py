@@ -17,6 +17,7 @@ from retrieval.models.index import (
     LexemeFrequency,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
+from retrieval.models.versions import DocumentVersion, Ingestion
 
 __all__ = [
     "TERM_SPACE",
@@ -31,9 +32,11 @@ __all__ = [
     "Document",
     "DocumentGroupObjectPermission",
     "DocumentUserObjectPermission",
+    "DocumentVersion",
     "EmbeddingSpace",
     "Epoch",
     "GlossaryTerm",
+    "Ingestion",
     "LexemeFrequency",
     "Query",
     "TenantPolicy",

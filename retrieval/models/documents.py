@@ -1,7 +1,6 @@
 """Collections and documents, and the grants on them."""
 
 import uuid
-from pathlib import PurePath
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -63,29 +62,26 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         )
 
 
-def random_file_name(document: "Document", _name: str) -> str:
-    """Where an upload is kept: a random id, so that no name a person chose becomes a path."""
-    return str(PurePath(str(document.tenant_id)) / uuid.uuid4().hex)
-
-
 class Document(models.Model):
-    """One file that was taken in, or is being taken in."""
+    """What was taken in under one name, or is being taken in; its files are its versions."""
 
     class Status(models.TextChoices):
         RECEIVED = "received"
+        SCANNING = "scanning"
         PARSING = "parsing"
         SPLITTING = "splitting"
         EMBEDDING = "embedding"
         INDEXED = "indexed"
         QUARANTINED = "quarantined"
         FAILED = "failed"
+        ERASING = "erasing"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="documents")
     title = models.CharField(max_length=300)
     source_name = models.CharField("file name", max_length=300)
-    file = models.FileField(upload_to=random_file_name, max_length=200, editable=False)
+    # The file that was sent last.
     media_type = models.CharField(max_length=100, blank=True, editable=False)
     size_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     content_sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -101,6 +97,8 @@ class Document(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.RECEIVED, editable=False)
     status_reason = models.CharField(max_length=500, blank=True, editable=False)
     status_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The version that is read. No foreign key: versions refer to documents, and a circle cannot be deleted.
+    version_id = models.UUIDField(null=True, unique=True, editable=False)
     # True while a whole, judged version stands in the index; a newer version may be on its way.
     searchable = models.BooleanField(default=False, editable=False)
     content_version = models.PositiveIntegerField(default=0, editable=False)
@@ -134,14 +132,6 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"document {self.pk}"
-
-    def put_in_line(self) -> bool:
-        """Have it taken in again, unless it is on its way; True when it now waits for a worker."""
-        resting = (self.Status.INDEXED, self.Status.QUARANTINED, self.Status.FAILED)
-        waiting = Document.objects.filter(pk=self.pk, status__in=resting).update(
-            status=self.Status.RECEIVED, status_reason="", status_at=timezone.now()
-        )
-        return bool(waiting)
 
 
 class InForce(models.Manager[Any]):

@@ -13,7 +13,7 @@ class Chunk(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     tenant_id = models.UUIDField()
-    document = models.ForeignKey("retrieval.Document", on_delete=models.DO_NOTHING, related_name="+")
+    version = models.ForeignKey("retrieval.DocumentVersion", on_delete=models.DO_NOTHING, related_name="+")
     embedding = HalfVectorField()
 
     class Meta:
@@ -29,7 +29,7 @@ class ChunkLexeme(models.Model):
 
     chunk_id = models.BigIntegerField(primary_key=True)
     tenant_id = models.UUIDField()
-    document = models.ForeignKey("retrieval.Document", on_delete=models.DO_NOTHING, related_name="+")
+    version = models.ForeignKey("retrieval.DocumentVersion", on_delete=models.DO_NOTHING, related_name="+")
     terms = ArrayField(models.IntegerField())
     weights = SparseVectorField(dimensions=TERM_SPACE)
 
@@ -46,11 +46,13 @@ class ChunkText(models.Model):
 
     chunk_id = models.BigIntegerField(primary_key=True)
     tenant_id = models.UUIDField()
-    document = models.ForeignKey("retrieval.Document", on_delete=models.DO_NOTHING, related_name="+")
+    version = models.ForeignKey("retrieval.DocumentVersion", on_delete=models.DO_NOTHING, related_name="+")
     ordinal = models.IntegerField()
     body = models.TextField()
     heading = models.TextField()
     page = models.IntegerField(null=True)
+    section = models.IntegerField()  # chunks of one section have the same number
+    regions = models.JSONField(null=True)  # see `ingestion.parsed.Region`
     start_char = models.IntegerField()
     end_char = models.IntegerField()
     digest = models.BinaryField()

@@ -1,8 +1,10 @@
-"""The index writer: a document's chunks go into the dense, the lexical and the text table together."""
+"""The index writer: a version's chunks go into the dense, the lexical and the text table together."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -11,42 +13,48 @@ from django.db.backends.utils import CursorWrapper
 from numpy.typing import NDArray
 
 from retrieval.language.analyser import document_terms
-from retrieval.models import Document
+from retrieval.models import DocumentVersion
 from retrieval.search.postings import EVERY_CHUNK, postings
 from retrieval.search.weighting import document_weights, sparse
 from retrieval.values.chunks import NewChunk
 
-CHUNKS_AT_ONCE = 256  # about 1 MB of statement
+REMOVED_AT_ONCE = 5_000  # chunks of one transaction, so that nobody waits long for the frequencies
 
-LOCK_DOCUMENT = "select 1 from retrieval_document where tenant_id = %s and id = %s for update"
+LOCK_VERSION = "select 1 from retrieval_documentversion where tenant_id = %s and id = %s for key share"
 
-DELETE = """
-with dense as (delete from retrieval_chunk where tenant_id = %(tenant)s and document_id = %(document)s),
-     words as (delete from retrieval_chunk_text where tenant_id = %(tenant)s and document_id = %(document)s)
-delete from retrieval_chunk_lexeme where tenant_id = %(tenant)s and document_id = %(document)s returning terms
+# COPY cannot write through row-level security, so rows land here and pass the policies on their way in.
+LANDING = """
+create temporary table if not exists incoming_chunk (
+    id bigint, embedding text, terms text, weights text, ordinal integer, body text, heading text, page integer,
+    section integer, regions jsonb, start_char integer, end_char integer, digest bytea) on commit delete rows
 """
+COPY = "copy incoming_chunk from stdin"
+INSERT = """
+with dense as (
+    insert into retrieval_chunk (id, tenant_id, version_id, embedding)
+    select id, %(tenant)s, %(version)s, embedding::halfvec from incoming_chunk),
+words as (
+    insert into retrieval_chunk_lexeme (chunk_id, tenant_id, version_id, terms, weights)
+    select id, %(tenant)s, %(version)s, terms::integer[], weights::sparsevec from incoming_chunk)
+insert into retrieval_chunk_text (chunk_id, tenant_id, version_id, ordinal, body, heading, page, section, regions,
+                                  start_char, end_char, digest)
+select id, %(tenant)s, %(version)s, ordinal, body, heading, page, section, regions, start_char, end_char, digest
+  from incoming_chunk
+"""
+CLEAR = "delete from incoming_chunk"
 
 RESERVE_IDS = "select nextval('retrieval_chunk_id_seq') from generate_series(1, %s)"
 
-INSERT_DENSE = """
-insert into retrieval_chunk (id, tenant_id, document_id, embedding)
-select id, %s, %s, embedding::halfvec from unnest(%s::bigint[], %s::text[]) as new (id, embedding)
+# The lexical rows say which chunks are still searched; they go with the dense ones, or not at all.
+WITHDRAW = """
+with gone as materialized (
+    select chunk_id from retrieval_chunk_lexeme
+     where tenant_id = %(tenant)s and version_id = %(version)s limit %(most)s),
+dense as (
+    delete from retrieval_chunk where tenant_id = %(tenant)s and id = any(array(select chunk_id from gone)))
+delete from retrieval_chunk_lexeme where chunk_id = any(array(select chunk_id from gone)) returning terms
 """
-
-INSERT_LEXICAL = """
-insert into retrieval_chunk_lexeme (chunk_id, tenant_id, document_id, terms, weights)
-select id, %s, %s, terms::integer[], weights::sparsevec
-  from unnest(%s::bigint[], %s::text[], %s::text[]) as new (id, terms, weights)
-"""
-
-INSERT_TEXT = """
-insert into retrieval_chunk_text
-       (chunk_id, tenant_id, document_id, ordinal, body, heading, page, start_char, end_char, digest)
-select id, %s, %s, ordinal, body, heading, page, start_char, end_char, digest
-  from unnest(%s::bigint[], %s::integer[], %s::text[], %s::text[], %s::integer[], %s::integer[],
-              %s::integer[], %s::bytea[])
-    as new (id, ordinal, body, heading, page, start_char, end_char, digest)
-"""
+FORGET_TEXT = "delete from retrieval_chunk_text where tenant_id = %(tenant)s and version_id = %(version)s"
 
 # In ascending order, so that two ingestions wait for each other and never in a circle.
 COUNT = """
@@ -63,50 +71,63 @@ FORGET_UNUSED = (
 class PostgresChunkIndex:
     """Keeps chunks where `HybridRetriever` looks for them.
 
-    Writes belong in a `managing` transaction of one document each that ends soon after: until then the
-    tenant's other writers wait for its frequencies.
+    Chunks belong to a version of a document and are found once the document names that version. Writes
+    belong in a `managing` transaction that ends soon after: until then the tenant's other writers wait
+    for its frequencies.
     """
 
-    def replace(
-        self, tenant_id: UUID, document_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
+    def add(
+        self, tenant_id: UUID, version_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
     ) -> None:
-        """Put these chunks in the place of the document's, for every kind of search at once.
+        """Add chunks to a version, for every kind of search at once.
 
         vectors: shape (len(chunks), dimensions), L2-normalised.
-        Raises Document.DoesNotExist when the tenant has no such document, ValueError for a wrong shape.
+        Raises DocumentVersion.DoesNotExist when the tenant has no such version, ValueError for a wrong
+        shape, IntegrityError for an ordinal that is there already.
         """
         if vectors.ndim != 2 or len(vectors) != len(chunks):
             raise ValueError(f"expected one vector a chunk, {len(chunks)} rows; got shape {vectors.shape}")
         # A heading is found by, too: its words count as the chunk's.
         terms = [document_terms(f"{chunk.heading}\n{chunk.text}") for chunk in chunks]
+        listed = [sorted(postings(tenant_id, each).values()) for each in terms]
         with connection.cursor() as cursor:
-            _lock(cursor, tenant_id, document_id)
-            removed = _delete(cursor, tenant_id, document_id)
+            _lock(cursor, tenant_id, version_id)
             ids = _reserve_ids(cursor, len(chunks))
-            for start in range(0, len(chunks), CHUNKS_AT_ONCE):
-                some = slice(start, start + CHUNKS_AT_ONCE)
-                owner = (tenant_id, document_id)
-                _insert(cursor, owner, ids[some], chunks[some], terms[some], vectors[some])
-            added = _occurrences([postings(tenant_id, each).values() for each in terms])
-            _count(cursor, tenant_id, added=added, removed=removed)
+            _land(cursor, zip(ids, chunks, terms, listed, vectors, strict=True))
+            cursor.execute(INSERT, {"tenant": tenant_id, "version": version_id})
+            cursor.execute(CLEAR)
+            _count(cursor, tenant_id, added=_occurrences(listed), removed=Counter())
+
+    def withdraw(self, tenant_id: UUID, version_id: UUID, most: int = REMOVED_AT_ONCE) -> int:
+        """Take at most `most` chunks of a version out of every kind of search; returns how many went.
+
+        Their text stays, for citations of this version; `forget_text` deletes it.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(WITHDRAW, {"tenant": tenant_id, "version": version_id, "most": most})
+            removed = [terms for (terms,) in cursor.fetchall()]
+            if removed:
+                _count(cursor, tenant_id, added=Counter(), removed=_occurrences(removed))
+        return len(removed)
+
+    def forget_text(self, tenant_id: UUID, version_id: UUID) -> None:
+        """Delete what a version says."""
+        with connection.cursor() as cursor:
+            cursor.execute(FORGET_TEXT, {"tenant": tenant_id, "version": version_id})
 
     def remove(self, tenant_id: UUID, document_id: UUID) -> None:
-        """Take the document's chunks out of every kind of search; also right before a document is deleted."""
-        with connection.cursor() as cursor:
-            removed = _delete(cursor, tenant_id, document_id)
-            _count(cursor, tenant_id, added=Counter(), removed=removed)
+        """Take every version of a document out of search, and its text; also right before it is deleted."""
+        versions = DocumentVersion.objects.filter(tenant_id=tenant_id, document_id=document_id)
+        for version_id in versions.values_list("pk", flat=True):
+            while self.withdraw(tenant_id, version_id) == REMOVED_AT_ONCE:
+                pass
+            self.forget_text(tenant_id, version_id)
 
 
-def _lock(cursor: CursorWrapper, tenant_id: UUID, document_id: UUID) -> None:
-    cursor.execute(LOCK_DOCUMENT, [tenant_id, document_id])
+def _lock(cursor: CursorWrapper, tenant_id: UUID, version_id: UUID) -> None:
+    cursor.execute(LOCK_VERSION, [tenant_id, version_id])
     if cursor.fetchone() is None:
-        raise Document.DoesNotExist(f"Tenant {tenant_id} has no document {document_id}.")
-
-
-def _delete(cursor: CursorWrapper, tenant_id: UUID, document_id: UUID) -> Counter[int]:
-    """Delete the document's rows and say in how many of them each term stood."""
-    cursor.execute(DELETE, {"tenant": tenant_id, "document": document_id})
-    return _occurrences([terms for (terms,) in cursor.fetchall()])
+        raise DocumentVersion.DoesNotExist(f"Tenant {tenant_id} has no version {version_id}.")
 
 
 def _reserve_ids(cursor: CursorWrapper, count: int) -> list[int]:
@@ -114,27 +135,21 @@ def _reserve_ids(cursor: CursorWrapper, count: int) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def _insert(
-    cursor: CursorWrapper,
-    owner: tuple[UUID, UUID],
-    ids: list[int],
-    chunks: Sequence[NewChunk],
-    terms: Sequence[dict[int, int]],
-    vectors: NDArray[np.float32],
-) -> None:
-    cursor.execute(INSERT_DENSE, [*owner, ids, [dense_text(vector) for vector in vectors]])
-    listed = [_array(postings(owner[0], each).values()) for each in terms]
-    weights = [sparse(document_weights(each)) for each in terms]
-    cursor.execute(INSERT_LEXICAL, [*owner, ids, listed, weights])
-    columns = zip(*map(_text_row, chunks), strict=True)
-    cursor.execute(INSERT_TEXT, [*owner, ids, *map(list, columns)])
+def _land(cursor: CursorWrapper, rows: Iterable[Any]) -> None:
+    cursor.execute(LANDING)
+    with cursor.copy(COPY) as copy:
+        for chunk_id, chunk, terms, listed, vector in rows:
+            weights = sparse(document_weights(terms))
+            copy.write_row((chunk_id, dense_text(vector), _array(listed), weights, *_text_row(chunk)))
 
 
 def _text_row(chunk: NewChunk) -> tuple[object, ...]:
     # PostgreSQL's text holds every character but this one.
     body, heading = chunk.text.replace("\0", " "), chunk.heading.replace("\0", " ")
     digest = hashlib.sha256(body.encode()).digest()
-    return chunk.ordinal, body, heading, chunk.page, chunk.start_char, chunk.end_char, digest
+    regions = json.dumps(chunk.regions) if chunk.regions else None
+    place = (chunk.section, regions, chunk.start_char, chunk.end_char)
+    return chunk.ordinal, body, heading, chunk.page, *place, digest
 
 
 def dense_text(vector: NDArray[np.float32]) -> str:
@@ -144,7 +159,7 @@ def dense_text(vector: NDArray[np.float32]) -> str:
 
 
 def _array(numbers: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, sorted(numbers))) + "}"
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _occurrences(terms: Sequence[Collection[int]]) -> Counter[int]:

@@ -18,16 +18,16 @@ RE_READ = """
 with found as (select * from unnest(%(chunks)s::bigint[], %(documents)s::uuid[]) as f (chunk_id, document_id)),
 granted as materialized (select retrieval_granted(%(documents)s::uuid[], %(principals)s::bigint[]) as id),
 judged as materialized (
-    select d.id, d.title, d.searchable, d.status, d.id in (select id from granted) as granted,
-           d.sensitivity <= %(ceiling)s as within_ceiling
+    select d.id, d.version_id, d.content_version, d.title, d.searchable, d.status,
+           d.id in (select id from granted) as granted, d.sensitivity <= %(ceiling)s as within_ceiling
       from retrieval_document d
      where d.tenant_id = %(tenant)s and d.id = any(%(documents)s::uuid[]))
 select f.chunk_id, j.title, j.searchable, j.status, j.granted, j.within_ceiling,
-       t.ordinal, t.heading, t.page, t.body, t.start_char, t.end_char, t.digest
+       j.content_version, t.ordinal, t.heading, t.page, t.body, t.start_char, t.end_char, t.digest
   from found f
   left join judged j on j.id = f.document_id
   left join retrieval_chunk_text t
-    on t.chunk_id = f.chunk_id and t.document_id = j.id and j.searchable and j.granted and j.within_ceiling
+    on t.chunk_id = f.chunk_id and t.version_id = j.version_id and j.searchable and j.granted and j.within_ceiling
 """
 
 
@@ -40,6 +40,7 @@ class _Reading:
     status: str | None
     granted: bool | None
     within_ceiling: bool | None
+    version: int | None
     ordinal: int
     heading: str
     page: int | None
@@ -114,6 +115,7 @@ def _permitted(candidate: Candidate, rank: int, read: _Reading) -> PermittedChun
     return PermittedChunk(
         chunk_id=candidate.chunk_id,
         document_id=candidate.document_id,
+        version=read.version or 0,
         ordinal=read.ordinal,
         rank=rank,
         score=candidate.score,

@@ -6,7 +6,8 @@ index, which would otherwise offer itself for an exact search. docs/search-plans
 """
 
 # The first lock: who may find what, on the document row. The second lies in the views and policies
-# below, which read the same from the transaction's settings. By bisection in a multirange: see
+# below, which read the same from the transaction's settings. Chunks belong to versions, and a document
+# names the one that is read: chunks of others are found by nobody. By bisection in a multirange: see
 # `accounts.database.as_multirange`.
 HELD = """(%(held)s::int8multirange @> d.principals[1] or cardinality(d.principals) > 1
     and exists (select 1 from unnest(d.principals) p where %(held)s::int8multirange @> p))"""
@@ -49,38 +50,44 @@ select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
 # index for every document, a quarter slower with 1,900 of them.
 EXACT = """
 dense as materialized (
-    select id as chunk_id, document_id, (embedding <=> %(vector)s::halfvec) + 0 as distance
-      from retrieval_chunk
-     where tenant_id = %(tenant)s and document_id = any(array(select id from readable))
-     order by distance limit %(depth)s)"""
+    select chunk_id, r.id as document_id, distance
+      from (select id as chunk_id, version_id, (embedding <=> %(vector)s::halfvec) + 0 as distance
+              from retrieval_chunk
+             where tenant_id = %(tenant)s and version_id = any(array(select version_id from readable))
+             order by distance limit %(depth)s) nearest
+      join readable r using (version_id))"""
 
 # Over-fetched and sorted again by who reads it: relaxed order is nearly, not quite, ascending.
 APPROXIMATE = """
 dense as materialized (
-    select c.id as chunk_id, c.document_id, c.embedding <=> %(vector)s::halfvec as distance
+    select c.id as chunk_id, allowed.id as document_id, c.embedding <=> %(vector)s::halfvec as distance
       from retrieval_chunk c cross join lateral (
-           select from retrieval_findable_document d where d.id = c.document_id and {readable} offset 0) allowed
+           select d.id from retrieval_findable_document d
+            where d.version_id = c.version_id and {readable} offset 0) allowed
      where c.tenant_id = %(tenant)s
      order by distance limit %(over_fetch)s)"""
 
 EVERY_LEXEME = """
 lexical as materialized (
-    select chunk_id, document_id, distance
-      from (select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
+    select chunk_id, r.id as document_id, distance
+      from (select * from (
+            select chunk_id, version_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
               from retrieval_findable_lexeme
-             where tenant_id = %(tenant)s and document_id = any(array(select id from readable)) offset 0) every
-     where distance < 0 order by distance limit %(depth)s)"""
+             where tenant_id = %(tenant)s and version_id = any(array(select version_id from readable)) offset 0) every
+             where distance < 0 order by distance limit %(depth)s) best
+      join readable r using (version_id))"""
 
 # Sorted before rights are looked up, which then ends with the last chunk that is needed.
 RARE_LEXEMES = """
 listed as materialized (
-    select chunk_id, document_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
+    select chunk_id, version_id, (weights <#> %(weights)s::sparsevec) + 0 as distance
       from retrieval_findable_lexeme where tenant_id = %(tenant)s and terms && %(rare)s::integer[]
      order by distance),
 lexical as materialized (
-    select l.chunk_id, l.document_id, l.distance
+    select l.chunk_id, allowed.id as document_id, l.distance
       from listed l cross join lateral (
-           select from retrieval_findable_document d where d.id = l.document_id and {readable} offset 0) allowed
+           select d.id from retrieval_findable_document d
+            where d.version_id = l.version_id and {readable} offset 0) allowed
      order by l.distance limit %(depth)s)"""
 
 FOUND = """
@@ -106,7 +113,7 @@ select coalesce(sum(chunk_count), 0), count(*)
 def search(*, exact: bool, every_lexeme: bool) -> str:
     """Both searches as one statement; rows are (leg, chunk id, document id, score)."""
     found = _documents(ACTING, READABLE)
-    readable = f"readable as materialized (select d.id from {found})"
+    readable = f"readable as materialized (select d.id, d.version_id from {found})"
     dense = EXACT if exact else APPROXIMATE
     lexical = EVERY_LEXEME if every_lexeme else RARE_LEXEMES
     parts = [dense, lexical]

@@ -27,6 +27,7 @@ class Citation:
     heading: str
     page: int | None
     quote: str  # the cited chunk's text, at most QUOTE_CHARS_MAX characters
+    version: int = 0  # of the document, from 1; 0 where it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class PermittedChunk:
     end_char: int
     digest: bytes  # SHA-256 of the chunk's text; part of the evidence fingerprint
     dense_score: float | None = None
+    version: int = 0  # of the document, from 1; 0 where it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +91,5 @@ class NewChunk:
     page: int | None
     start_char: int
     end_char: int
+    section: int = 0  # chunks of one section have the same number
+    regions: tuple[tuple[float, ...], ...] = ()  # (page, first, end, left, top, right, bottom) a line of text

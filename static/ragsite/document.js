@@ -12,7 +12,9 @@ function reveal() {
   }
   const from = Math.floor(Number(ordinal) / perPage) * perPage;
   const shown = Number(new URLSearchParams(location.search).get("from") ?? 0);
-  if (from !== shown) location.replace(`?from=${from}${location.hash}`);
+  const asked = new URLSearchParams(location.search);
+  asked.set("from", from);
+  if (from !== shown) location.replace(`?${asked}${location.hash}`);
 }
 
 reveal();
