@@ -28,7 +28,7 @@ def server():
 @pytest.fixture
 def bucket(server, settings) -> Iterator[Bucket]:
     chosen = Environment(
-        storage="s3", s3_bucket=server.name, s3_endpoint=server.endpoint, 
+        storage="s3", s3_bucket=server.name, s3_endpoint=server.endpoint,
         s3_access_key=SecretStr(ACCESS_KEY), s3_secret_key=SecretStr(SECRET_KEY),
     )  # fmt: skip
     settings.STORAGES = {**settings.STORAGES, "originals": originals_storage(chosen)}
