@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.db import connection
 
-OURS = ("ragsite.E001", "ragsite.E002", "ragsite.E003", "ragsite.E004")
+OURS = ("ragsite.E001", "ragsite.E002", "ragsite.E003", "ragsite.E004", "ragsite.E005")
 SECRET_CHARS_MIN = 32
 DIFFERENT_CHARS_MIN = 8
 PGVECTOR_MIN = (0, 8, 2)  # older ones can leak another relation's data in a parallel build (CVE-2026-3172)
@@ -77,6 +77,21 @@ def secrets_are_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for name in ("SECRET_KEY", "RAGSITE_TENANT_KEY")
         if len(getattr(settings, name)) < SECRET_CHARS_MIN
         or len(set(getattr(settings, name))) < DIFFERENT_CHARS_MIN
+    ]
+
+
+@register(Tags.security)
+def master_keys_are_there(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Without one no file can be kept; the same few bytes again and again are none."""
+    keys = list(settings.RAGSITE_MASTER_KEYS.values())
+    if keys and all(len(set(key)) >= DIFFERENT_CHARS_MIN for key in keys):
+        return []
+    return [
+        Error(
+            "RAGSITE_MASTER_KEY is missing or no secret; the keys of the tenants' files are wrapped by it.",
+            hint="Set it to the output of `openssl rand -base64 32`, and keep a copy apart from the database.",
+            id="ragsite.E005",
+        )
     ]
 
 

@@ -1,6 +1,8 @@
 """The environment, read once and typed; nonsense stops the start with a sentence."""
 
+import base64
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -60,6 +62,16 @@ class Environment(BaseSettings):
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
 
+    # Originals: where they lie, and what wraps the tenants' keys: base64 of 32 bytes, or several as
+    # id:base64,id:base64, of which the first wraps and all unwrap.
+    master_key: SecretStr = SecretStr("")
+    storage: Literal["local", "s3"] = "local"
+    s3_bucket: str = ""
+    s3_endpoint: str = ""  # empty: Amazon's own
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr = SecretStr("")
+    s3_secret_key: SecretStr = SecretStr("")
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""
@@ -69,6 +81,8 @@ class Environment(BaseSettings):
             raise ValueError(
                 "RAGSITE_ENCODER=openai needs RAGSITE_EMBEDDINGS_BASE_URL and RAGSITE_EMBEDDINGS_MODEL"
             )
+        if self.storage == "s3" and not self.s3_bucket:
+            raise ValueError("RAGSITE_STORAGE=s3 needs RAGSITE_S3_BUCKET")
         if self.encoder == "local" and self.embeddings_dimensions != 384:
             raise ValueError(
                 "the local encoder has 384 dimensions; RAGSITE_EMBEDDINGS_DIMENSIONS is for a remote one"
@@ -90,6 +104,12 @@ def environment() -> Environment:
 
 
 SECRET_CHARS_MIN = 32
+MASTER_KEY_BYTES = 32
+MASTER_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
+MASTER_KEY_FORM = (
+    "ragsite cannot start: RAGSITE_MASTER_KEY must be 32 random bytes in base64, or several as "
+    "id:base64,id:base64 with different ids. `openssl rand -base64 32` makes one."
+)
 KNOWN_TO_EVERYBODY = ("django-insecure-", "changeme", "change-me", "secret", "default")
 
 
@@ -119,6 +139,38 @@ def strong(found: dict[str, str]) -> dict[str, str]:
                 '`python -c "import secrets; print(secrets.token_urlsafe(48))"`.'
             )
     return found
+
+
+UNNAMED = "default"  # the id of a master key that stands without one
+
+
+def master_keys() -> dict[str, bytes]:
+    """Master keys by id, the one that wraps first; of a demonstration the secrets file has one.
+
+    Empty when there is none. Ends the start over one that cannot be read.
+    """
+    given = environment().master_key.get_secret_value()
+    if not given:
+        made = secrets().get("master_key", "") if environment().demonstration else ""
+        return {"demonstration": bytes.fromhex(made)} if made else {}
+    keys: dict[str, bytes] = {}
+    for part in given.split(","):
+        given_id, _, encoded = part.strip().rpartition(":")
+        key_id = given_id or UNNAMED
+        if key_id in keys or not MASTER_KEY_ID.fullmatch(key_id):
+            raise SystemExit(MASTER_KEY_FORM)
+        keys[key_id] = _master_key(encoded)
+    return keys
+
+
+def _master_key(encoded: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise SystemExit(MASTER_KEY_FORM) from None
+    if len(key) != MASTER_KEY_BYTES:
+        raise SystemExit(MASTER_KEY_FORM)
+    return key
 
 
 def mail() -> dict[str, Any]:

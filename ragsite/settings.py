@@ -5,8 +5,9 @@ from typing import Any
 import django_stubs_ext
 
 from ragsite import logs
-from ragsite.env import ROOT, database, environment, home, mail, redis_url, secrets
+from ragsite.env import ROOT, database, environment, home, mail, master_keys, redis_url, secrets
 from ragsite.example_questions import example_questions
+from ragsite.originals import originals_storage
 
 # Lets admin classes and forms name their model, as in ModelAdmin[Document]; nothing else changes.
 django_stubs_ext.monkeypatch()
@@ -91,6 +92,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = home().files
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "originals": originals_storage(env),  # encrypted; reached through retrieval.ingestion.vault only
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
@@ -241,6 +247,7 @@ RAGSITE_MODELS_FOLDER = home().models
 RAGSITE_HOME = home().home
 RAGSITE_ROOT = ROOT
 RAGSITE_TENANT_KEY = secrets()["tenant_key"]
+RAGSITE_MASTER_KEYS = master_keys()
 RAGSITE_ENCODER = env.encoder
 RAGSITE_ENCODER_THREADS = env.encoder_threads
 RAGSITE_EMBEDDINGS: dict[str, Any] = {

@@ -39,6 +39,18 @@ class UnreadableFile(RetrievalError):
     code = "unreadable_file"
 
 
+class DamagedOriginal(RetrievalError):
+    """A kept file that is not, byte for byte and in its place, what was kept."""
+
+    code = "damaged_original"
+
+
+class LockedOriginal(RetrievalError):
+    """A kept file whose tenant's key is destroyed, or opens with no master key that is here."""
+
+    code = "locked_original"
+
+
 class AccessRevoked(RetrievalError):
     """The asker's right to what is being told ended while it was being told."""
 

@@ -12,6 +12,7 @@ from accounts.models.sign_in import (
     TenantDomain,
     UsedAssertion,
 )
+from accounts.models.tenant_keys import TenantKey
 from accounts.models.tenants import Tenant
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "SignInSession",
     "Tenant",
     "TenantDomain",
+    "TenantKey",
     "TenantRole",
     "UsedAssertion",
     "User",

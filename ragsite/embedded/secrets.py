@@ -14,6 +14,7 @@ NAMES = (
     "postgres_password",
     "audit_key",
     "tenant_key",
+    "master_key",
 )
 SECRET_BYTES = 32
 

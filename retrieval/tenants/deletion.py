@@ -16,9 +16,11 @@ from django.db import IntegrityError, connection
 
 from accounts.database import managing
 from accounts.models import Membership, Tenant, User
+from accounts.tenant_keys import destroy_keys
 from accounts.tenant_life import suspend_tenant
 from compliance.audit.append import append
 from compliance.audit.context import current
+from retrieval.ingestion import vault
 from retrieval.tenants.export import exports_of
 from retrieval.tenants.ownership import OwnedTable, owned_tables
 
@@ -55,6 +57,8 @@ def delete_tenant(tenant: Tenant, by: User | None = None) -> Counter[str]:
     The audit trail stays, with one entry more. Raises RuntimeError when something was left.
     """
     suspend_tenant(tenant, by)
+    # First of all: from here on no file of it can be read, not even in a backup of the storage.
+    destroy_keys(tenant.pk)
     tables = owned_tables()
     gone: Counter[str] = Counter()
     for table in tables:
@@ -82,6 +86,7 @@ def remaining(tenant_id: UUID) -> dict[str, int]:
         for name, statement in LEFT_BEHIND.items():
             left[name] = cursor.execute(statement).fetchone()[0]
         left["accounts_tenant"] = Tenant.objects.filter(pk=tenant_id).count()
+    left["originals"] = sum(1 for _ in vault.names(tenant_id))
     for folder in folders_of(tenant_id):
         left[f"files in {folder.parent.name}"] = sum(1 for _ in folder.rglob("*")) if folder.exists() else 0
     return {name: count for name, count in left.items() if count}
@@ -169,5 +174,7 @@ def folders_of(tenant_id: UUID) -> list[Path]:
 
 
 def delete_files(tenant_id: UUID) -> None:
+    for name, _ in vault.names(tenant_id):
+        vault.delete(name)
     for folder in folders_of(tenant_id):
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,15 +15,16 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.apps import apps
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import BinaryField, FileField, Model, QuerySet
 from django.utils import timezone
 
 from accounts.database import managing
 from accounts.events import tell
-from accounts.models import ApiKey, Delegation, Membership, Tenant, User
+from accounts.models import ApiKey, Delegation, Membership, Tenant, TenantKey, User
 from compliance.models import AuditEntry
+from retrieval.errors import DamagedOriginal
+from retrieval.ingestion import vault
 from retrieval.models import (
     CachedAnswer,
     CollectionGroupObjectPermission,
@@ -35,19 +36,23 @@ from retrieval.models import (
 )
 
 ROWS_PER_FETCH = 1_000
+COPY_BYTES = 1024 * 1024
 DERIVED = (CachedAnswer, Epoch, Delegation)
+SECRET = (TenantKey,)
 # In a column's name: what opens something, and what follows from the grants beside it.
 HIDDEN_WORDS = ("password", "secret", "digest", "token", "session", "principals", "acl_version")
 
 
 @dataclass(slots=True, kw_only=True)
 class Exported:
-    """What an export holds: rows by file name, and how many documents' files; `missing` were not on disk."""
+    """What an export holds: rows by file name, and how many documents' files; `missing` were not there, and
+    `damaged` are not whole."""
 
     path: Path
     rows: dict[str, int] = field(default_factory=dict)
     files: int = 0
     missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def exports_of(tenant_id: UUID) -> Path:
@@ -89,7 +94,7 @@ def write(tenant: Tenant, target: IO[bytes], exported: Exported) -> Exported:
             named = Document.objects.filter(tenant_id=tenant.pk).exclude(file="")
             files = list(named.values_list("pk", "file"))
         for document_id, name in files:
-            write_file(archive, str(document_id), name, exported)
+            write_file(archive, tenant.pk, str(document_id), name, exported)
         manifest = {
             "tenant": str(tenant.pk),
             "slug": tenant.slug,
@@ -97,6 +102,7 @@ def write(tenant: Tenant, target: IO[bytes], exported: Exported) -> Exported:
             "rows": exported.rows,
             "files": exported.files,
             "missing_files": exported.missing,
+            "damaged_files": exported.damaged,
         }
         archive.writestr("manifest.json", json.dumps(manifest, cls=DjangoJSONEncoder, indent=2))
     return exported
@@ -107,7 +113,7 @@ def sections(tenant_id: UUID) -> Iterator[tuple[str, "QuerySet[Any]"]]:
     yield "tenant", Tenant.objects.filter(pk=tenant_id)
     for model in apps.get_models():
         named = any(f.name == "tenant" and f.related_model is Tenant for f in model._meta.concrete_fields)
-        if named and model._meta.managed and model not in DERIVED:
+        if named and model._meta.managed and model not in (*DERIVED, *SECRET):
             yield model._meta.model_name or "", model._base_manager.filter(tenant_id=tenant_id)
     for name, rows in HANGING.items():
         yield name, rows(tenant_id)
@@ -158,12 +164,17 @@ def as_json(row: Model) -> dict[str, Any]:
     return shown
 
 
-def write_file(archive: ZipFile, document_id: str, name: str, exported: Exported) -> None:
+def write_file(archive: ZipFile, tenant_id: UUID, document_id: str, name: str, exported: Exported) -> None:
+    """One document's file, decrypted. What is absent or damaged is named, and the rest exported."""
     try:
-        source = default_storage.open(name)
+        with (
+            vault.open(tenant_id, name) as source,
+            archive.open(f"documents/{document_id}", "w", force_zip64=True) as target,
+        ):
+            shutil.copyfileobj(source, target, COPY_BYTES)
+        exported.files += 1
     except FileNotFoundError:
         exported.missing.append(document_id)
-        return
-    with source, archive.open(f"documents/{document_id}", "w", force_zip64=True) as target:
-        shutil.copyfileobj(source, target)
-    exported.files += 1
+    except DamagedOriginal:
+        # Noticed in the middle, its beginning is in the archive, and the manifest says what that is worth.
+        exported.damaged.append(document_id)

@@ -1,5 +1,7 @@
 """Nonsense in the environment ends the start with one sentence."""
 
+import base64
+
 import pytest
 
 from ragsite import env
@@ -16,6 +18,7 @@ from ragsite import env
         ({"RAGSITE_ENCODER": "openai"}, "RAGSITE_ENCODER=openai needs"),
         ({"RAGSITE_EMBEDDINGS_DIMENSIONS": "768"}, "the local encoder has 384 dimensions"),
         ({"RAGSITE_DATABASE_POOL_MAX": "many"}, "RAGSITE_DATABASE_POOL_MAX: Input should be a valid integer"),
+        ({"RAGSITE_STORAGE": "s3"}, "RAGSITE_STORAGE=s3 needs RAGSITE_S3_BUCKET"),
         ({"RAGSITE_QUESTION_CHARS_MAX": "1"}, "RAGSITE_QUESTION_CHARS_MAX: "),
     ],
 )
@@ -71,3 +74,48 @@ def test_mail_goes_where_it_is_told(monkeypatch):
     assert told("smtp://mail.example.org:25?tls=off")["EMAIL_USE_TLS"] is False
     with pytest.raises(SystemExit, match="RAGSITE_EMAIL_URL must look like"):
         told("http://mail.example.org")
+
+
+ONE, OTHER = base64.b64encode(b"1" * 32).decode(), base64.b64encode(b"2" * 32).decode()
+
+
+def master_keys_for(monkeypatch, **variables: str) -> dict[str, bytes]:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    env.environment.cache_clear()
+    try:
+        return env.master_keys()
+    finally:
+        for name in variables:
+            monkeypatch.delenv(name)
+        env.environment.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (ONE, {"default": b"1" * 32}),
+        (f"new:{OTHER}, default:{ONE}", {"new": b"2" * 32, "default": b"1" * 32}),
+        (f"new:{OTHER},{ONE}", {"new": b"2" * 32, "default": b"1" * 32}),
+    ],
+    ids=["one", "two named", "a new one before an unnamed"],
+)
+def test_master_keys_are_read_in_their_order(monkeypatch, given, read):
+    assert list(master_keys_for(monkeypatch, RAGSITE_MASTER_KEY=given).items()) == list(read.items())
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["short", "!" * 44, f"{ONE},{OTHER}", f"a:{ONE},a:{OTHER}", f"a b:{ONE}", f"{ONE},",
+     base64.b64encode(b"1" * 16).decode()],
+    ids=["short", "no base64", "two unnamed", "one id twice", "a bad id", "an empty one", "16 bytes"],
+)  # fmt: skip
+def test_a_master_key_that_cannot_be_read_ends_the_start(monkeypatch, given):
+    with pytest.raises(SystemExit, match="RAGSITE_MASTER_KEY must be 32 random bytes in base64") as refused:
+        master_keys_for(monkeypatch, RAGSITE_MASTER_KEY=given)
+    assert given not in str(refused.value)
+
+
+def test_only_a_demonstration_takes_its_master_key_from_the_secrets(monkeypatch):
+    assert list(master_keys_for(monkeypatch, RAGSITE_DEMONSTRATION="1")) == ["demonstration"]
+    assert master_keys_for(monkeypatch, RAGSITE_DEMONSTRATION="0") == {}

@@ -218,6 +218,7 @@ SECRET_FIELDS = {
     "accounts.User": ("password",),
     "accounts.ApiKey": ("digest",),
     "accounts.IdentityProvider": ("sealed_secret",),
+    "accounts.TenantKey": ("wrapped",),
     "sessions.Session": ("session_key", "session_data"),
     "socialaccount.SocialApp": ("secret",),
     "socialaccount.SocialToken": ("token", "token_secret"),
@@ -225,6 +226,7 @@ SECRET_FIELDS = {
 }
 # Fields whose names sound secret and which are not.
 NOT_SECRET = {
+    "accounts.TenantKey.master_key_id": "names a key and is none",
     "accounts.SignInPolicy.password_allowed": "yes or no",
     "accounts.UsedAssertion.digest": "a checksum of an assertion that was used up",
     "compliance.AuditEntry.digest": "a checksum of the entry, shown to who may read the trail",

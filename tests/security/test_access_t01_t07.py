@@ -81,6 +81,7 @@ def test_t02_nobodys_verb_reaches_what_is_not_hers(scene, form, who):
 def secrets_of_the_house(scene: Scene) -> set[str]:
     """Every value of every field marked secret, and of the settings, in the forms a value may be written in."""
     found: set[object] = {settings.SECRET_KEY, settings.RAGSITE_TENANT_KEY}
+    found |= set(settings.RAGSITE_MASTER_KEYS.values())
     found |= {database["PASSWORD"] for database in settings.DATABASES.values()}
     with managing(scene.tenant.pk):
         for label, fields in SECRET_FIELDS.items():

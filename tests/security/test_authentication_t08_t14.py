@@ -231,6 +231,13 @@ def test_t12_a_start_without_real_secrets_is_refused(db, settings):
             checks.refuse_to_serve_unsafely()
 
 
+@pytest.mark.parametrize("keys", [{}, {"default": b"a" * 32}], ids=["none", "one that is no secret"])
+def test_t12_a_start_without_a_real_master_key_is_refused(db, settings, keys):
+    settings.RAGSITE_MASTER_KEYS = keys
+    with pytest.raises(SystemExit, match="RAGSITE_MASTER_KEY is missing or no secret"):
+        checks.refuse_to_serve_unsafely()
+
+
 def test_t12_every_installation_makes_secrets_of_its_own(tmp_path):
     one, other = (ensure_secrets(tmp_path / name) for name in ("one", "other"))
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -18,6 +17,8 @@ from accounts.database import managing
 from accounts.models import ApiKey, BreakGlass, GroupNesting, Membership, Principal, Tenant, TenantRole, User
 from accounts.roles import Right, Role
 from compliance.models import AuditEntry
+from retrieval.errors import LockedOriginal
+from retrieval.ingestion import vault
 from retrieval.models import (
     CachedAnswer,
     Conversation,
@@ -54,7 +55,7 @@ def furnish(slug: str = "") -> Tenant:
             permission=Permission.objects.get(codename="share_document"),
             expires_at=timezone.now() + timedelta(days=1),
         )
-        document.file.save("x.txt", ContentFile(SECRET.encode()))
+        Document.objects.filter(pk=document.pk).update(file=vault.keep(tenant.pk, [SECRET.encode()]).name)
         talk = Conversation.objects.create(tenant=tenant, user=member.user)
         Query.objects.create(
             id=uuid4(), tenant=tenant, user=member.user, conversation=talk, question=SECRET, outcome="answered",
@@ -101,6 +102,24 @@ def test_nothing_is_left_of_a_deleted_tenant_and_all_of_another(committed):
     assert gone["retrieval_chunk_text"] == 3
 
 
+def test_a_deletion_that_is_cut_short_has_made_every_file_unreadable_already(committed, monkeypatch):
+    tenant = furnish()
+    (name,) = (name for name, _ in vault.names(tenant.pk))
+
+    def cut_short(*_: object) -> int:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deletion, "delete_rows", cut_short)
+        with pytest.raises(ConnectionError):
+            delete_tenant(tenant)
+
+    with pytest.raises(LockedOriginal, match="destroyed"):
+        vault.open(tenant.pk, name)
+    delete_tenant(tenant)
+    assert list(vault.names(tenant.pk)) == []
+
+
 def unfurnished() -> set[str]:
     """Tables of parts that have tests of their own for what they keep."""
     return {name for name in (table.name for table in owned_tables()) if name not in FURNISHED}
@@ -108,7 +127,7 @@ def unfurnished() -> set[str]:
 
 FURNISHED = {
     "accounts_apikey", "accounts_breakglass", "accounts_group", "accounts_groupnesting", "accounts_membership",
-    "accounts_tenantrole", "retrieval_cachedanswer", "retrieval_chunk", "retrieval_chunk_lexeme",
+    "accounts_tenantkey", "accounts_tenantrole", "retrieval_cachedanswer", "retrieval_chunk", "retrieval_chunk_lexeme",
     "retrieval_chunk_text", "retrieval_collection", "retrieval_collectiongroupobjectpermission",
     "retrieval_collectionuserobjectpermission", "retrieval_conversation", "retrieval_document",
     "retrieval_documentgroupobjectpermission", "retrieval_documentuserobjectpermission", "retrieval_epoch",
@@ -136,7 +155,7 @@ def test_the_trail_stays_with_one_entry_more_and_holds_no_words(committed):
     with managing(tenant.pk):
         entries = list(AuditEntry.objects.order_by("sequence"))
     assert entries[-1].event == "tenant.deleted"
-    assert len(entries) - before == 2 + 1, "suspended, the change of state, deleted"
+    assert len(entries) - before == 3 + 1, "suspended, the change of state, the key destroyed, deleted"
     for entry in entries[before:]:
         assert SECRET not in str(entry.changes) + str(entry.additional_data)
         assert bytes(entry.digest) == entry.compute_digest()

@@ -7,13 +7,13 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from accounts.database import managing
 from accounts.models import ApiKey, Membership
 from accounts.roles import Role
 from compliance.models import AuditEntry
+from retrieval.ingestion import vault
 from retrieval.models import Document
 from retrieval.tenants.export import export_tenant
 from tests.factories import a_collection, a_document, a_group, a_member, a_tenant
@@ -30,12 +30,12 @@ def tenant():
     member = a_member(made, role=Role.OWNER, groups=(group,), password="a very long password")
     document = a_document(a_collection(made, readers=(group,)), SECRET, title="Lighthouse")
     with managing(made.pk):
-        document.file.save("x.txt", ContentFile(SECRET.encode()))
+        Document.objects.filter(pk=document.pk).update(file=vault.keep(made.pk, [SECRET.encode()]).name)
         ApiKey.objects.issue(member, "key")
     yield made
     with managing(made.pk):
-        for kept in Document.objects.filter(tenant=made).exclude(file=""):
-            kept.file.delete(save=False)
+        for name, _ in vault.names(made.pk):
+            vault.delete(name)
 
 
 def lines(archive: ZipFile, name: str) -> list[dict]:
@@ -99,6 +99,16 @@ def test_a_file_that_is_not_on_disk_is_named_and_the_rest_exported(tenant, tmp_p
 
     assert len(exported.missing) == 1
     assert json.loads(ZipFile(exported.path).read("manifest.json"))["missing_files"] == exported.missing
+
+
+def test_a_damaged_file_is_named_and_the_rest_exported(tenant, tmp_path):
+    with managing(tenant.pk):
+        document = Document.objects.get(tenant=tenant)
+    Path(vault.storage().path(document.file.name)).write_bytes(b"plain")
+    exported = export_tenant(tenant, tmp_path / "out.zip")
+
+    assert exported.damaged == [str(document.pk)]
+    assert json.loads(ZipFile(exported.path).read("manifest.json"))["damaged_files"] == exported.damaged
 
 
 def test_what_fails_leaves_no_file(tenant, tmp_path, monkeypatch):
