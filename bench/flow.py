@@ -41,7 +41,6 @@ from retrieval.encoders.local import LocalEncoder
 from retrieval.flow.ask import ask
 from retrieval.interfaces import Components
 from retrieval.models import CachedAnswer, Collection, Document
-from retrieval.search.index import PostgresChunkIndex
 from retrieval.values.answers import Answered, Source, Usage
 from retrieval.values.chunks import NewChunk, PermittedChunks
 from retrieval.values.events import Event
@@ -99,7 +98,7 @@ def store(tenant: Tenant, shelves: list[Collection], documents: list[list[str]])
     cheap = LocalEncoder(settings.RAGSITE_MODELS_FOLDER, threads=2, tokens_max=64)
     texts = [text for document in documents for text in document]
     vectors = corpus.vectors(cheap, texts, CACHE)
-    index, done = PostgresChunkIndex(), 0
+    done = 0
     for number, pieces in enumerate(documents):
         with managing(tenant.pk):
             document = Document.objects.create(
@@ -112,10 +111,7 @@ def store(tenant: Tenant, shelves: list[Collection], documents: list[list[str]])
                 NewChunk(ordinal=i, text=text, heading="", page=None, start_char=0, end_char=len(text))
                 for i, text in enumerate(pieces)
             ]
-            index.replace(tenant.pk, document.pk, new, vectors[done : done + len(pieces)])
-            Document.objects.filter(pk=document.pk).update(
-                searchable=True, status="indexed", chunk_count=len(pieces), content_version=1
-            )
+            a_version(document, new, vectors[done : done + len(pieces)])
         done += len(pieces)
 
 

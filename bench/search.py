@@ -36,14 +36,14 @@ from retrieval.interfaces import Encoding
 from retrieval.language.analyser import document_terms
 from retrieval.models import Chunk, Document
 from retrieval.search import statements
-from retrieval.search.index import PostgresChunkIndex, dense_text
+from retrieval.search.index import dense_text
 from retrieval.search.permission import DatabasePermissionFilter
 from retrieval.search.planner import Limits
 from retrieval.search.retriever import HybridRetriever
 from retrieval.values.chunks import Candidates, NewChunk
 from retrieval.values.questions import Question, SafeQuestion, SearchQuery
 from retrieval.values.verdicts import Verdict
-from tests.factories import a_collection, a_group, a_scope, a_tenant
+from tests.factories import a_collection, a_group, a_scope, a_tenant, a_version
 from tests.support import databases
 
 WORKER = "bench_search"
@@ -84,7 +84,7 @@ def fill(pieces: list[list[str]], vectors: NDArray[np.float32]) -> tuple[Tenant,
         share: a_collection(tenant, name=f"{share}", readers=tuple(groups[s] for s in SHARES if s >= share))
         for share in SHARES
     }
-    random, index, row = Random(1), PostgresChunkIndex(), 0
+    random, row = Random(1), 0
     for start in range(0, len(pieces), DOCUMENTS_AT_ONCE):
         some = pieces[start : start + DOCUMENTS_AT_ONCE]
         drawn = [random.random() for _ in some]
@@ -92,7 +92,6 @@ def fill(pieces: list[list[str]], vectors: NDArray[np.float32]) -> tuple[Tenant,
             Document(
                 tenant=tenant, collection=shelves[min(s for s in SHARES if luck <= s)],
                 title=f"document {start + n}", source_name=f"{start + n}.txt", sensitivity=Sensitivity.INTERNAL,
-                searchable=True, status=Document.Status.INDEXED, chunk_count=len(texts), content_version=1,
             )
             for n, (texts, luck) in enumerate(zip(some, drawn, strict=True))
         ]  # fmt: skip
@@ -103,7 +102,7 @@ def fill(pieces: list[list[str]], vectors: NDArray[np.float32]) -> tuple[Tenant,
                     NewChunk(ordinal=n, text=text, heading="", page=None, start_char=0, end_char=len(text))
                     for n, text in enumerate(texts)
                 ]
-                index.replace(tenant.pk, document.pk, chunks, vectors[row : row + len(texts)])
+                a_version(document, chunks, vectors[row : row + len(texts)])
                 row += len(texts)
     with owner.cursor() as cursor:
         cursor.execute(REBUILD)
@@ -197,7 +196,7 @@ def recall(encoder: Encoded, texts: Sequence[str], scope: AccessScope, limits: L
     """How many of the ten nearest readable chunks the dense search brings, against comparing each."""
     with managing(scope.tenant_id):
         rows = list(
-            Chunk.objects.filter(tenant_id=scope.tenant_id, document__principals__overlap=list(scope.principals))
+            Chunk.objects.filter(tenant_id=scope.tenant_id, version__document__principals__overlap=list(scope.principals))
             .values_list("id", "embedding")
         )  # fmt: skip
     ids, every = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.float32)

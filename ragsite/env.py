@@ -60,7 +60,8 @@ class Environment(BaseSettings):
     encoder_threads: int = Field(default=2, ge=1, le=32)
 
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
-    upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
+    upload_bytes_max: int = Field(default=512 * 1024 * 1024, ge=1024)
+    versions_kept: int = Field(default=5, ge=0)  # of a document, beside the one that is read
 
     # Originals: where they lie, and what wraps the tenants' keys: base64 of 32 bytes, or several as
     # id:base64,id:base64, of which the first wraps and all unwrap.

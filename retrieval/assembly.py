@@ -136,18 +136,18 @@ def ingestion_components() -> "IngestionComponents":
     from retrieval.guardrails.documents import DefaultDocumentGuardrail
     from retrieval.ingestion.limits import ParseLimits
     from retrieval.ingestion.pipeline import IngestionComponents
-    from retrieval.ingestion.sandbox import parse_file
+    from retrieval.ingestion.reader import PooledReader
     from retrieval.ingestion.splitter import Splitter
     from retrieval.search.space import check_recorded_space
 
     return IngestionComponents(
-        parse=parse_file,
-        split=Splitter(tokenizer()).split,
+        scan=no_scan,
+        read=PooledReader(ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)),
+        split=Splitter(tokenizer()).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         encoder=encoder(),
         index=chunk_index(),
         check_space=partial(check_recorded_space, encoder()),
-        limits=ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX),
     )
 
 

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 CACHED_ANSWERS_KEPT = timedelta(days=30)
 
+
 def active_tenants() -> list[UUID]:
     """Whose work is done; that of a suspended tenant waits until it goes on."""
     return list(Tenant.objects.filter(state=Tenant.State.ACTIVE).values_list("pk", flat=True))

@@ -104,7 +104,9 @@ def ended(path: Path, batch: Batch, document: Document) -> Taken:
         outcome = ingest(batch.collection.tenant_id, document.pk, batch.components)
     # Any other error is one file's: the next ones are still to come. It was logged where it happened.
     except Exception as error:
-        return Taken(path=path, outcome="failed", reason=f"Unexpected: {type(error).__name__}.", document=document)
+        return Taken(
+            path=path, outcome="failed", reason=f"Unexpected: {type(error).__name__}.", document=document
+        )
     if outcome is None:
         return Taken(path=path, outcome="elsewhere", reason="A worker has it already.", document=document)
     return Taken(

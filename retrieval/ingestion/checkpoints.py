@@ -16,10 +16,9 @@ from uuid import UUID
 
 from retrieval.errors import RetrievalError
 from retrieval.ingestion import vault
-from retrieval.ingestion.parsed import ParsedBlock, Region, Summary, dump_blocks, load_blocks
+from retrieval.ingestion.frames import dump_blocks, load_blocks
+from retrieval.ingestion.parsed import Frame, ParsedBlock, Region, Summary
 from retrieval.ingestion.splitter import PieceOfText
-
-Frame = ParsedBlock | Summary
 
 LINES_AT_ONCE = 200
 
@@ -124,7 +123,7 @@ def frames_in(tenant_id: UUID, name: str) -> Iterator[Frame]:
     try:
         with vault.open(tenant_id, name) as stream:
             yield from load_blocks(stream)
-    except (ValueError, EOFError, OSError, zlib.error) as error:
+    except (ValueError, OSError) as error:
         raise BrokenCheckpoint("What was read before cannot be read again.") from error
 
 

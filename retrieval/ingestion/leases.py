@@ -29,26 +29,26 @@ BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=10)
 
 TAKE = """
 update retrieval_ingestion i
-   set lease_token = %(token)s, lease_until = now() + %(length)s, attempts = i.attempts + 1, reason = '',
-       state = 'scanning', started_at = coalesce(i.started_at, now())
+   set lease_token = %(token)s, lease_until = statement_timestamp() + %(length)s, attempts = i.attempts + 1, reason = '',
+       state = 'scanning', started_at = coalesce(i.started_at, statement_timestamp())
   from accounts_tenant t
  where t.id = i.tenant_id and t.state = 'active' and i.tenant_id = %(tenant)s and i.document_id = %(document)s
-   and (i.state = 'received' and i.next_try_at <= now() or i.lease_until < now())
+   and (i.state = 'received' and i.next_try_at <= statement_timestamp() or i.lease_until < statement_timestamp())
    and i.attempts < %(most)s
 returning i.version_id
 """
 # Whose workers were gone each time: the file itself may be what stops them.
 GIVEN_UP = """
 update retrieval_ingestion
-   set state = 'failed', lease_token = null, lease_until = null, ended_at = now(), reason = %(reason)s
+   set state = 'failed', lease_token = null, lease_until = null, ended_at = statement_timestamp(), reason = %(reason)s
  where tenant_id = %(tenant)s and attempts >= %(most)s
-   and (state = 'received' and next_try_at <= now() or lease_until < now())
+   and (state = 'received' and next_try_at <= statement_timestamp() or lease_until < statement_timestamp())
 returning document_id
 """
 RETURNED = """
 update retrieval_ingestion
-   set state = 'received', lease_token = null, lease_until = null, next_try_at = now(), queued_at = null
- where tenant_id = %(tenant)s and lease_until < now()
+   set state = 'received', lease_token = null, lease_until = null, next_try_at = statement_timestamp(), queued_at = null
+ where tenant_id = %(tenant)s and lease_until < statement_timestamp()
 returning document_id
 """
 

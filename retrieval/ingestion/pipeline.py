@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 from accounts.database import managing
 from retrieval.errors import RetrievalError, UnreadableFile
 from retrieval.ingestion import leases, vault
-from retrieval.ingestion.checkpoints import Frame, Parsed, Pieces, keep_parsed, keep_pieces, parsed_before
+from retrieval.ingestion.checkpoints import Parsed, Pieces, keep_parsed, keep_pieces, parsed_before
 from retrieval.ingestion.leases import Lease, LeaseLost, State, Suspended
-from retrieval.ingestion.parsed import ParsedBlock
+from retrieval.ingestion.parsed import Frame, ParsedBlock, Region
 from retrieval.ingestion.publish import begin_anew, publish, tidy
 from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import ChunkIndex, DocumentGuardrail, Encoder
@@ -242,7 +242,12 @@ def numbered(pieces: Sequence[PieceOfText], first: int) -> list[NewChunk]:
             start_char=piece.start_char,
             end_char=piece.end_char,
             section=piece.section,
-            regions=tuple(region.as_numbers() for region in piece.regions),
+            regions=tuple(as_numbers(region) for region in piece.regions),
         )
         for place, piece in enumerate(pieces)
     ]
+
+
+def as_numbers(region: Region) -> tuple[float, ...]:
+    edges = (region.left, region.top, region.right, region.bottom)
+    return (region.page, region.start_char, region.end_char, *(round(edge, 4) for edge in edges))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from semantic_text_splitter import TextSplitter
 from tokenizers import Tokenizer
 
-from retrieval.ingestion.parsed import ParsedDocument, Section
+from retrieval.ingestion.parsed import ParsedDocument, Region, Section
 
 # Long enough for a paragraph to keep its context, short enough to leave room for title and headings
 # in an encoder of 256 tokens.
@@ -32,6 +32,9 @@ class PieceOfText:
     page: int | None  # where it starts; None where the format has no pages
     text: str
     embedding_text: str
+    section: int = 0
+    regions: tuple[Region, ...] = ()
+    kind: str = "text"
 
 
 @dataclass(frozen=True, slots=True)

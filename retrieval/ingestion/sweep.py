@@ -67,9 +67,7 @@ def delete_stray_files(tenant_id: UUID, also_named: Callable[[UUID], set[str]]) 
     if not candidates:
         return 0
     with managing(tenant_id):
-        named = set(
-            DocumentVersion.objects.filter(tenant_id=tenant_id).values_list("stored_name", flat=True)
-        )
+        named = set(DocumentVersion.objects.filter(tenant_id=tenant_id).values_list("stored_name", flat=True))
         work = Ingestion.objects.filter(tenant_id=tenant_id).values_list("parsed_name", "pieces_name")
         named.update(name for row in work for name in row)
     named |= also_named(tenant_id)

@@ -95,9 +95,9 @@ create function retrieval_unattended() returns table (tenant uuid, document uuid
 language sql stable security definer set search_path = pg_catalog, public as $$
     select i.tenant_id, i.document_id, i.state = 'received'
       from retrieval_ingestion i join accounts_tenant t on t.id = i.tenant_id and t.state = 'active'
-     where (i.state = 'received' and i.next_try_at <= now()
-            and coalesce(i.queued_at, '-infinity') < now() - interval '60 seconds')
-        or i.lease_until < now()
+     where (i.state = 'received' and i.next_try_at <= statement_timestamp()
+            and coalesce(i.queued_at, '-infinity') < statement_timestamp() - interval '60 seconds')
+        or i.lease_until < statement_timestamp()
      limit 1000
 $$;
 """

@@ -110,11 +110,11 @@ class ScriptedParts:
 def readable_chunks(scope: AccessScope) -> tuple[PermittedChunk, ...]:
     with reading(scope):
         documents = Document.objects.readable_by(scope)
-        chunks = ChunkText.objects.filter(document__in=documents).select_related("document")
+        chunks = ChunkText.objects.filter(version__document__in=documents).select_related("version__document")
         return tuple(
             PermittedChunk(
-                chunk_id=chunk.chunk_id, document_id=chunk.document_id, ordinal=chunk.ordinal, rank=rank,
-                score=1 / rank, title=chunk.document.title, heading=chunk.heading, page=chunk.page,
+                chunk_id=chunk.chunk_id, document_id=chunk.version.document_id, ordinal=chunk.ordinal, rank=rank,
+                score=1 / rank, title=chunk.version.document.title, heading=chunk.heading, page=chunk.page,
                 text=chunk.body, start_char=chunk.start_char, end_char=chunk.end_char,
                 digest=bytes(chunk.digest),
             )

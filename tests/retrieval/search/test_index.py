@@ -2,18 +2,19 @@
 
 import hashlib
 from collections import Counter
+from uuid import UUID
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from accounts.database import managing
 from retrieval.language.analyser import document_terms
-from retrieval.models import Chunk, ChunkLexeme, ChunkText, Document, LexemeFrequency
+from retrieval.models import Chunk, ChunkLexeme, ChunkText, Document, DocumentVersion, LexemeFrequency
 from retrieval.search.index import PostgresChunkIndex
 from retrieval.search.postings import EVERY_CHUNK, postings
 from retrieval.values.chunks import NewChunk
-from tests.factories import a_collection, a_document, a_tenant, fake_vector
+from tests.factories import a_collection, a_document, a_tenant, a_version, fake_vector
 
 pytestmark = pytest.mark.django_db
 
@@ -28,9 +29,11 @@ def chunks_of(*texts: str, heading: str = "") -> list[NewChunk]:
 def put(document: Document, *texts: str, heading: str = "") -> None:
     vectors = np.stack([fake_vector(text) for text in texts])
     with managing(document.tenant_id):
-        PostgresChunkIndex().replace(
-            document.tenant_id, document.pk, chunks_of(*texts, heading=heading), vectors
-        )
+        a_version(document, chunks_of(*texts, heading=heading), vectors)
+
+
+def current(document: Document) -> UUID:
+    return Document.objects.values_list("version_id", flat=True).get(pk=document.pk)
 
 
 def frequencies(tenant) -> dict[int, int]:
@@ -49,7 +52,7 @@ def test_a_chunk_stands_in_all_three_tables_under_one_id():
     document = a_document(a_collection(tenant), "annual leave", "sick pay")
     with managing(tenant.pk):
         ids = [
-            set(model.objects.filter(document=document).values_list(key, flat=True))
+            set(model.objects.filter(version__document=document).values_list(key, flat=True))
             for model, key in ((Chunk, "id"), (ChunkLexeme, "chunk_id"), (ChunkText, "chunk_id"))
         ]
     assert len(ids[0]) == 2
@@ -60,7 +63,7 @@ def test_the_text_is_kept_with_its_place_and_digest():
     document = a_document(a_collection(a_tenant()))
     put(document, "annual leave", heading="HR > Leave")
     with managing(document.tenant_id):
-        row = ChunkText.objects.get(document=document)
+        row = ChunkText.objects.get(version__document=document, version_id=current(document))
     assert (row.body, row.heading, row.page, row.start_char, row.end_char) == (
         "annual leave", "HR > Leave", 1, 0, 12,
     )  # fmt: skip
@@ -72,13 +75,16 @@ def test_a_heading_counts_as_the_words_of_its_chunk():
     put(document, "ten days", heading="Sabbatical")
     [sabbatical] = postings(document.tenant_id, document_terms("sabbatical")).values()
     with managing(document.tenant_id):
-        assert sabbatical in ChunkLexeme.objects.get(document=document).terms
+        assert (
+            sabbatical
+            in ChunkLexeme.objects.get(version__document=document, version_id=current(document)).terms
+        )
 
 
 def test_vectors_come_back_as_they_went_in_to_half_precision():
     document = a_document(a_collection(a_tenant()), "annual leave for everybody")
     with managing(document.tenant_id):
-        kept = np.array(Chunk.objects.get(document=document).embedding)
+        kept = np.array(Chunk.objects.get(version__document=document, version_id=current(document)).embedding)
     assert np.allclose(kept, fake_vector("annual leave for everybody"), atol=1e-3)
 
 
@@ -118,26 +124,50 @@ def test_a_document_of_many_chunks_is_written_in_a_few_statements():
         put(document, *(f"chunk number {n}" for n in range(300)))
     assert len(statements) <= 15
     with managing(document.tenant_id):
-        assert Chunk.objects.filter(document=document).count() == 300
+        assert Chunk.objects.filter(version__document=document).count() == 300
 
 
 def test_a_text_with_a_zero_byte_is_kept_without_it():
     document = a_document(a_collection(a_tenant()))
     put(document, "annual\0leave")
     with managing(document.tenant_id):
-        assert ChunkText.objects.get(document=document).body == "annual leave"
+        assert (
+            ChunkText.objects.get(version__document=document, version_id=current(document)).body
+            == "annual leave"
+        )
 
 
-def test_another_tenants_document_does_not_exist():
+def test_another_tenants_version_does_not_exist():
     document = a_document(a_collection(a_tenant()))
     stranger = a_tenant()
-    with managing(stranger.pk), pytest.raises(Document.DoesNotExist):
-        PostgresChunkIndex().replace(
-            stranger.pk, document.pk, chunks_of("leave"), np.stack([fake_vector("leave")])
+    with managing(stranger.pk), pytest.raises(DocumentVersion.DoesNotExist):
+        PostgresChunkIndex().add(
+            stranger.pk, document.version_id, chunks_of("leave"), np.stack([fake_vector("leave")])
         )
+
+
+def test_a_chunk_is_added_once():
+    document = a_document(a_collection(a_tenant()), "leave")
+    again = (chunks_of("leave"), np.stack([fake_vector("leave")]))
+    with managing(document.tenant_id), pytest.raises(IntegrityError), transaction.atomic():
+        PostgresChunkIndex().add(document.tenant_id, document.version_id, *again)
+
+
+def test_what_is_withdrawn_is_found_by_nothing_and_still_says_what_it_said():
+    document = a_document(a_collection(a_tenant()), "annual leave", "sick pay")
+    with managing(document.tenant_id):
+        assert PostgresChunkIndex().withdraw(document.tenant_id, document.version_id, most=1) == 1
+        assert PostgresChunkIndex().withdraw(document.tenant_id, document.version_id, most=1) == 1
+        assert PostgresChunkIndex().withdraw(document.tenant_id, document.version_id, most=1) == 0
+        left = [
+            m.objects.filter(version=document.version_id).count() for m in (Chunk, ChunkLexeme, ChunkText)
+        ]
+    assert left == [0, 0, 2]
 
 
 def test_as_many_vectors_as_chunks_are_expected():
     document = a_document(a_collection(a_tenant()))
     with managing(document.tenant_id), pytest.raises(ValueError, match="one vector a chunk"):
-        PostgresChunkIndex().replace(document.tenant_id, document.pk, chunks_of("a", "b"), np.ones((1, 384)))
+        PostgresChunkIndex().add(
+            document.tenant_id, document.version_id, chunks_of("a", "b"), np.ones((1, 384), np.float32)
+        )

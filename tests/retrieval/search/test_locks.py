@@ -21,10 +21,10 @@ WORDS = pytest.mark.parametrize("every_lexeme", [True, False], ids=["every-lexem
 
 WITHOUT_CONDITIONS = """
 create or replace view retrieval_findable_document as
-    select d.id, d.tenant_id, d.collection_id, d.searchable, d.sensitivity, d.principals, d.chunk_count
+    select d.id, d.tenant_id, d.collection_id, d.searchable, d.sensitivity, d.principals, d.chunk_count, d.version_id
       from retrieval_document d, (values (1)) as read_only;
 create or replace view retrieval_findable_lexeme as
-    select l.chunk_id, l.tenant_id, l.document_id, l.terms, l.weights
+    select l.chunk_id, l.tenant_id, l.version_id, l.terms, l.weights
       from retrieval_chunk_lexeme l, (values (1)) as read_only;
 """
 
@@ -43,7 +43,7 @@ def world():
 def readable_ids(scope) -> set[int]:
     with managing(scope.tenant_id):
         return set(
-            Chunk.objects.filter(tenant_id=scope.tenant_id, document__principals__overlap=list(scope.principals))
+            Chunk.objects.filter(tenant_id=scope.tenant_id, version__document__principals__overlap=list(scope.principals))
             .values_list("id", flat=True)
         )  # fmt: skip
 

@@ -11,9 +11,17 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.database import managing
 from accounts.scope import AccessScope, Sensitivity
 from retrieval.models import Chunk, Document
-from retrieval.search.index import PostgresChunkIndex
 from retrieval.values.chunks import Candidate, Candidates, NewChunk, PermittedChunks, SearchPlan
-from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, everyone, fake_vector
+from tests.factories import (
+    a_collection,
+    a_document,
+    a_group,
+    a_scope,
+    a_tenant,
+    a_version,
+    everyone,
+    fake_vector,
+)
 from tests.retrieval.search.builders import a_query, permit, retrieve
 
 
@@ -22,7 +30,7 @@ def candidates_of(*documents: Document) -> Candidates:
     ranked = []
     for document in documents:
         with managing(document.tenant_id):
-            for chunk_id in Chunk.objects.filter(document_id=document.pk).values_list("id", flat=True):
+            for chunk_id in Chunk.objects.filter(version_id=document.version_id).values_list("id", flat=True):
                 ranked.append(Candidate(chunk_id=chunk_id, document_id=document.pk, score=0.5))
     return Candidates(ranked=tuple(ranked), plan=SearchPlan(path="exact", readable_chunks=len(ranked)))
 
@@ -101,7 +109,7 @@ def test_a_chunk_that_was_replaced_in_between_is_absent():
     found = candidates_of(document)
     chunk = NewChunk(ordinal=0, text="new words", heading="", page=None, start_char=0, end_char=9)
     with managing(tenant.pk):
-        PostgresChunkIndex().replace(tenant.pk, document.pk, [chunk], np.stack([fake_vector("new words")]))
+        a_version(document, [chunk], np.stack([fake_vector("new words")]))
     permitted = permit(found, a_query(a_scope(tenant)))
     assert (permitted.chunks, reasons(permitted)) == ((), ["absent"])
 
