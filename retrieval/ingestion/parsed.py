@@ -10,6 +10,9 @@ NOTE = "note"  # footnotes and endnotes
 
 BLOCK_CHARS = 250_000  # a block is closed at the next section or paragraph end after this many
 BLOCK_CHARS_MAX = 500_000
+# Many sections with long headings or many lines on pages close a block too: its frame stays about 1 MB.
+BLOCK_WEIGHT = 750_000
+REGION_WEIGHT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,11 @@ class ParsedDocument:
     pages_without_text: tuple[int, ...] = ()
 
 
+def weight(section: Section) -> int:
+    """About how many bytes a section takes besides its text."""
+    return 60 + sum(map(len, section.heading_path)) + len(section.table_header)
+
+
 def joined(frames: Iterable[Frame]) -> ParsedDocument:
     """The whole document; its frames must end with their one summary.
 
@@ -158,11 +166,14 @@ def _blocks(parsed: ParsedDocument) -> Iterator[tuple[Section, ...]]:
     """The sections of each block."""
     whole = Section(heading_path=(), page=None, start_char=0, end_char=len(parsed.text))
     gathered: list[Section] = []
+    weighs = 0
     for section in parsed.sections or ((whole,) if parsed.text else ()):
         for part in _parts(section, parsed.text):
-            if gathered and part.end_char - gathered[0].start_char > BLOCK_CHARS:
+            weighs += weight(part)
+            long = gathered and part.end_char - gathered[0].start_char > BLOCK_CHARS
+            if gathered and (long or weighs > BLOCK_WEIGHT):
                 yield tuple(gathered)
-                gathered = []
+                gathered, weighs = [], weight(part)
             gathered.append(part)
     if gathered:
         yield tuple(gathered)
@@ -186,58 +197,3 @@ def paragraph_end(text: str, start: int, limit: int) -> int:
         if found > start:
             return found + len(mark)
     return limit
-
-
-# TEMPORARY
-from collections.abc import Mapping  # noqa
-from dataclasses import asdict  # noqa
-
-
-def to_json_object(parsed: ParsedDocument) -> dict[str, object]:
-    """The document as plain lists, strings and numbers, for a pipe."""
-    return asdict(parsed)
-
-
-def from_json_object(wire: Mapping[str, object]) -> ParsedDocument:
-    """Rebuild a document from `to_json_object`'s form, checking every type on the way.
-
-    Raises ValueError when the form is not that of a document.
-    """
-    sections, hidden = wire.get("sections"), wire.get("hidden")
-    if not isinstance(sections, list) or not isinstance(hidden, list):
-        raise ValueError("sections and hidden must be lists")
-    text = _string(wire.get("text"))
-    return ParsedDocument(
-        text=text,
-        sections=tuple(_section(section, len(text)) for section in sections),
-        title=_string(wire.get("title")),
-        hidden=tuple(_string(piece) for piece in hidden),
-        media_type=_string(wire.get("media_type")),
-        pages=_number_or_none(wire.get("pages")),
-    )
-
-
-def _section(wire: object, text_chars: int) -> Section:
-    if not isinstance(wire, dict) or not isinstance(wire.get("heading_path"), list):
-        raise ValueError("a section must be an object with a heading path")
-    start, end = wire.get("start_char"), wire.get("end_char")
-    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start <= end <= text_chars:
-        raise ValueError("a section must lie inside the text")
-    return Section(
-        heading_path=tuple(_string(heading) for heading in wire["heading_path"]),
-        page=_number_or_none(wire.get("page")),
-        start_char=start,
-        end_char=end,
-    )
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a string")
-    return value
-
-
-def _number_or_none(value: object) -> int | None:
-    if value is not None and not isinstance(value, int):
-        raise ValueError("expected a number or null")
-    return value

@@ -221,7 +221,8 @@ def embed(
     while some := list(islice(left, PIECES_AT_ONCE)):
         encodings = components.encoder.encode([piece.embedding_text for piece in some])
         vectors = np.stack([encoding.vector for encoding in encodings])
-        with leases.holding(lease, progress=True) as ingestion:
+        # Without a checkpoint the next worker begins anew: that is no progress to be forgiven for.
+        with leases.holding(lease, progress=bool(pieces.name)) as ingestion:
             components.index.add(lease.tenant_id, version.pk, numbered(some, done), vectors)
             done += len(some)
             ingestion.chunks_done = done

@@ -1,15 +1,10 @@
 """Which parser reads which media type."""
 
-from collections.abc import Callable
-from typing import BinaryIO
-
 from retrieval.ingestion import sniff
-from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.parsers import csv, docx, html, markdown, pdf, text
+from retrieval.ingestion.parsers.registry import Parser
 
-# Takes the open file, the name to show in messages and the limits; raises UnreadableFile.
-Parser = Callable[[BinaryIO, str, ParseLimits], ParsedDocument]
+__all__ = ["PARSERS", "Parser"]
 
 PARSERS: dict[str, Parser] = {
     sniff.PDF: pdf.parse,
