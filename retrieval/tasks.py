@@ -14,7 +14,7 @@ from compliance.audit.sweep import open_questions
 from retrieval.access.grants import remove_ended
 from retrieval.assembly import chunk_index, ingestion_components
 from retrieval.ingestion.pipeline import ingest
-from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_back_in_line
+from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_back_in_line, tidy_all
 from retrieval.models import CachedAnswer
 from retrieval.tenants.deletion import delete_tenant
 from retrieval.tenants.export import export_path, export_tenant
@@ -57,7 +57,9 @@ def sweep_erasures() -> int:
 
 @shared_task(name="retrieval.sweep_files")
 def sweep_files() -> int:
-    """Delete files that no row names. Returns how many."""
+    """Tidy up after versions that were left half tidied; delete files that no row names. Returns how many."""
+    for tenant_id in active_tenants():
+        tidy_all(tenant_id, chunk_index())
     return sum(delete_stray_files(tenant_id, lambda tenant: set()) for tenant_id in active_tenants())
 
 

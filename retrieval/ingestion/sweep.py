@@ -5,15 +5,17 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.database import managing
 from retrieval.ingestion import leases, vault
 from retrieval.ingestion.erase import erase_document
+from retrieval.ingestion.publish import tidy
 from retrieval.ingestion.receive import Dispatch
 from retrieval.interfaces import ChunkIndex
-from retrieval.models import Document, DocumentVersion, Ingestion
+from retrieval.models import ChunkLexeme, Document, DocumentVersion, Ingestion
 
 ERASING_MAX = timedelta(minutes=2)
 # A file is written before the row that names it; this is how long that may take.
@@ -55,6 +57,24 @@ def go_on_erasing(tenant_id: UUID, index: ChunkIndex) -> int:
     for document in left:
         erase_document(document, index)
     return len(left)
+
+
+def tidy_all(tenant_id: UUID, index: ChunkIndex) -> int:
+    """Tidy up after versions whose worker died before it could. Returns after how many documents."""
+    with managing(tenant_id):
+        searched = ChunkLexeme.objects.filter(tenant_id=tenant_id).values("version_id").distinct()
+        untidy = (
+            Ingestion.objects.filter(tenant_id=tenant_id)
+            .exclude(state__in=(*Ingestion.MOVING, Ingestion.State.RECEIVED))
+            .filter(
+                Q(version_id__in=searched) & ~Q(version_id=F("document__version_id"))
+                | Q(state=Ingestion.State.INDEXED) & ~(Q(parsed_name="") & Q(pieces_name=""))
+            )
+        )
+        documents = list(untidy.values_list("document_id", flat=True).distinct())
+    for document_id in documents:
+        tidy(tenant_id, document_id, index)
+    return len(documents)
 
 
 def delete_stray_files(tenant_id: UUID, also_named: Callable[[UUID], set[str]]) -> int:

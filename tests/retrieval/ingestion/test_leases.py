@@ -201,4 +201,3 @@ def test_what_waits_for_its_next_try_is_left_alone_until_then(shelf):
     with managing(shelf.tenant_id):
         Ingestion.objects.filter(pk=lease.version_id).update(next_try_at=Now() - timedelta(seconds=1))
     assert put_back_in_line(lambda *ids: None) == 1
-
