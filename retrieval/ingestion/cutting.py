@@ -15,10 +15,13 @@ PIECE_CHARS_MAX = 4_000  # a word tokenizer counts any unbroken run of letters a
 HEADING_SEPARATOR = " > "
 _BODY_STEP = 8  # bodies are rounded down to this, because each length needs a splitter of its own
 _UNIT_CHARS_MAX = 400  # a longer sentence is cut between words
-# A unit is never cut: a sentence, or what stands on a line; the white space after it belongs to it.
+# A sentence or what stands on a line, with the white space after it; else as many words as a unit may have,
+# else as many letters, of which none is taken from the marks that belong to it.
 _UNIT = re.compile(
-    rf"[^\n]{{0,{_UNIT_CHARS_MAX}}}?(?:[.!?。！？…]+[\"'”’»)\]]*(?=\s|$)[^\S\n]*\n*\s*|\n\s*|\Z)"
+    rf"[^\n]{{0,{_UNIT_CHARS_MAX}}}?(?:[.!?…]+[\"'”’»)\]]*(?=\s|$)\s*|[。！？]+\s*|\n\s*|\Z)"
     rf"|[^\n]{{1,{_UNIT_CHARS_MAX}}}(?<=\s)"
+    rf"|[^\n]{{1,{_UNIT_CHARS_MAX}}}(?<!\u200d)(?![\u0300-\u036f\u200d\ufe0e\ufe0f])"
+    rf"|[^\n]{{1,{_UNIT_CHARS_MAX}}}"
 )
 _PARAGRAPH_SHARE, _LINE_SHARE = 0.5, 0.75  # how full a piece must be to end there though more would fit
 
@@ -34,6 +37,8 @@ class Counter:
         self.room = tokens_max - self.tokenizer.num_special_tokens_to_add(False)
         if self.room < 16:
             raise ValueError(f"tokens_max of {tokens_max} leaves no room for text")
+        # Where words are told apart by white space, the tokens of whole words add up exactly.
+        self.adds_up = type(self.tokenizer.pre_tokenizer).__name__ == "BertPreTokenizer"
         self._contexts: dict[tuple[str, ...], str] = {}
 
     def count(self, text: str) -> int:
@@ -90,7 +95,7 @@ class Cutter:
         body = self._body(context)
         units = self._units(text, start, end, body)
         found = _packed(units, text, body, min(self._overlap, body // 4))
-        return self._fitting(text, found, context)
+        return self._fitting(text, found, context, counted=self._exact(units, text))
 
     def row_cuts(self, text: str, start: int, end: int, context: str, header: str) -> list[tuple[int, int]]:
         """Offsets of pieces of a table that each hold whole rows and fit together with context and header.
@@ -102,7 +107,8 @@ class Cutter:
         units: list[_Unit] = []
         for unit in self._counted(text, [match.span() for match in _ROW.finditer(text, start, end)]):
             units += [unit] if unit[2] <= body else self._units(text, unit[0], unit[1], body)
-        return self._fitting(text, _packed(units, text, body, 0, paragraphs=False), context)
+        found = _packed(units, text, body, 0, paragraphs=False)
+        return self._fitting(text, found, context, counted=self._exact(units, text))
 
     def _body(self, context: str) -> int:
         body = min(BODY_TOKENS, self._counter.room - self._counter.count(context))
@@ -112,7 +118,7 @@ class Cutter:
         """Sentences and lines with their tokens; one that does not fit is cut by its words."""
         spans = [match.span() for match in _UNIT.finditer(text, start, end) if match.end() > match.start()]
         units: list[_Unit] = []
-        for unit in self._counted(text, _tiling(spans, start, end)):
+        for unit in self._counted(text, spans):
             units += [unit] if _short(unit, body) else self._parts(text, unit, body)
         return units
 
@@ -131,10 +137,21 @@ class Cutter:
                 parts.append((begun + offset, begun + offset + len(piece)))
         return self._counted(text, parts)
 
-    def _fitting(self, text: str, found: Sequence[tuple[int, int]], context: str) -> list[tuple[int, int]]:
-        """The pieces without white space around them, halved where context and piece are too long after all."""
+    def _exact(self, units: "Sequence[_Unit]", text: str) -> bool:
+        """Whether the tokens of neighbouring units are the sum of theirs."""
+        return self._counter.adds_up and all(text[start - 1].isspace() for start, _, _ in units[1:])
+
+    def _fitting(
+        self, text: str, found: Sequence[tuple[int, int]], context: str, *, counted: bool = False
+    ) -> list[tuple[int, int]]:
+        """The pieces without white space around them, halved where context and piece are too long after all.
+
+        counted: the pieces are known to fit by their tokens.
+        """
         trimmed = [_trimmed(text, start, end) for start, end in found]
         kept = [(start, end) for start, end in trimmed if start < end]
+        if counted and all(end - start <= PIECE_CHARS_MAX for start, end in kept):
+            return sorted(set(kept))
         counts = self._counter.counts([context + text[start:end] for start, end in kept])
         cuts: set[tuple[int, int]] = set()
         for (start, end), tokens in zip(kept, counts, strict=True):
@@ -164,18 +181,6 @@ _ROW = re.compile(r"[^\n]*\n|[^\n]+")
 def _short(unit: _Unit, body: int) -> bool:
     start, end, tokens = unit
     return tokens <= body and end - start <= PIECE_CHARS_MAX
-
-
-def _tiling(spans: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
-    """The spans with everything between them made units too, so that no text is lost."""
-    tiles: list[tuple[int, int]] = []
-    for begun, ended in [*spans, (end, end)]:
-        if begun > start:
-            tiles.append((start, begun))
-        if ended > begun:
-            tiles.append((begun, ended))
-        start = ended
-    return tiles
 
 
 def _packed(
