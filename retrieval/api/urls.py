@@ -2,7 +2,17 @@
 
 from django.urls import path, register_converter
 
-from retrieval.api import access_pages, emergencies, grant_pages, health, keys, pages, tenants, uploads
+from retrieval.api import (
+    access_pages,
+    emergencies,
+    grant_pages,
+    health,
+    keys,
+    originals,
+    pages,
+    tenants,
+    uploads,
+)
 from retrieval.api.access import AccessView, ExplainView, PreviewView
 from retrieval.api.conversations import ConversationsView
 from retrieval.api.documents import CollectionsView, DocumentsView, DocumentView
@@ -26,6 +36,7 @@ urlpatterns = [
     # Citations carry the address without a slash, and a redirect would cost every one of them a trip.
     path("documents/<uuid:document_id>", pages.document_page),
     path("documents/<uuid:document_id>/", pages.document_page, name="document"),
+    path("documents/<uuid:document_id>/file", originals.original_page, name="original"),
     path("access/", access_pages.access_page, name="access"),
     path("access/names/", access_pages.access_names, name="access-names"),
     path("access/collections/<uuid:target_id>/", grant_pages.collection_grants, name="collection-grants"),
@@ -38,6 +49,7 @@ urlpatterns = [
     path("api/v1/queries", ask_view, name="queries"),
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),
     path("api/v1/documents/<uuid:document_id>", DocumentView.as_view(), name="api-document"),
+    path("api/v1/documents/<uuid:document_id>/file", originals.original_view, name="api-original"),
     path("api/v1/collections", CollectionsView.as_view(), name="api-collections"),
     path(
         "api/v1/collections/<uuid:target_id>/grants",

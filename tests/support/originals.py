@@ -1,0 +1,19 @@
+"""Documents with the file they were made from."""
+
+from accounts.database import managing
+from retrieval.ingestion import vault
+from retrieval.models import Document
+
+
+def with_file(
+    document: Document, content: bytes, name: str = "report.txt", media_type: str = "text/plain"
+) -> Document:
+    """The document, with these bytes kept as its original."""
+    kept = vault.keep(document.tenant_id, [content])
+    with managing(document.tenant_id):
+        Document.objects.filter(pk=document.pk).update(
+            file=kept.name, size_bytes=kept.size_bytes, content_sha256=kept.sha256, source_name=name,
+            media_type=media_type,
+        )  # fmt: skip
+        document.refresh_from_db()
+    return document
