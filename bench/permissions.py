@@ -91,10 +91,11 @@ select %(tenant)s, c.principal_id, g.group_id
 DOCUMENTS = """
 with shelf as (select array_agg(id order by principal_id) as ids, array_agg(principal_id order by principal_id) as ps
                  from retrieval_collection where tenant_id = %(tenant)s)
-insert into retrieval_document (id, version_id, tenant_id, collection_id, title, source_name, media_type, size_bytes,
-    content_sha256, sensitivity, inherits_grants, status, status_reason, status_at, searchable, content_version,
+insert into retrieval_document (id, version_id, tenant_id, collection_id, title, source_name, media_type,
+    size_bytes, content_sha256, sensitivity, inherits_grants, status, status_reason, status_at, searchable, content_version,
     chunk_count, principals, acl_version, created_at)
-select gen_random_uuid(), gen_random_uuid(), %(tenant)s, shelf.ids[s.n], 'document ' || i, i || '.txt', 'text/plain', 1, '',
+select gen_random_uuid(), gen_random_uuid(), %(tenant)s, shelf.ids[s.n], 'document ' || i, i || '.txt',
+       'text/plain', 1, '',
        i %% 3, true, 'indexed', '', now(), true, 1, 1, array[shelf.ps[s.n]], 1, now()
   from shelf, generate_series(%(from)s, %(to)s - 1) i,
        -- The first hundred thousand on one shelf, the others on all of them.

@@ -196,7 +196,8 @@ def recall(encoder: Encoded, texts: Sequence[str], scope: AccessScope, limits: L
     """How many of the ten nearest readable chunks the dense search brings, against comparing each."""
     with managing(scope.tenant_id):
         rows = list(
-            Chunk.objects.filter(tenant_id=scope.tenant_id, version__document__principals__overlap=list(scope.principals))
+            Chunk.objects.filter(tenant_id=scope.tenant_id)
+            .filter(version__document__principals__overlap=list(scope.principals))
             .values_list("id", "embedding")
         )  # fmt: skip
     ids, every = np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.float32)

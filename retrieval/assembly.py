@@ -141,7 +141,7 @@ def ingestion_components() -> "IngestionComponents":
     from retrieval.search.space import check_recorded_space
 
     return IngestionComponents(
-        scan=no_scan,
+        scan=lambda descriptor, name, declared_type: None,
         read=PooledReader(ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)),
         split=Splitter(tokenizer()).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),

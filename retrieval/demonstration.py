@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group as AuthGroup
 from django.db import transaction
 from guardian.shortcuts import assign_perm
@@ -17,7 +18,7 @@ from accounts.database import managing
 from accounts.models import Group, Membership, Tenant, User
 from accounts.roles import Right, Role, may
 from accounts.scope import Sensitivity
-from retrieval.ingestion.bulk import Taken, take_files
+from retrieval.ingestion.bulk import Batch, Candidate, Taken, take_file
 from retrieval.ingestion.pipeline import IngestionComponents
 from retrieval.models import Collection, Document, GlossaryTerm, TenantPolicy
 
@@ -86,14 +87,16 @@ def load_documents(
         shelves = {shelf.name: shelf for shelf in Collection.objects.filter(tenant=tenant)}
     for document in described:
         readers = [grantee(tenant, grant) for grant in document["grants"] or []]
-        yield from take_files(
-            shelves[document["collection"]],
-            [folder / document["path"]],
-            components,
+        path = folder / document["path"]
+        batch = Batch(
+            collection=shelves[document["collection"]],
+            components=components,
+            bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX,
             title=document["title"],
             sensitivity=Sensitivity[document["sensitivity"].upper()],
             grant=None if document["grants"] is None else partial(restrict, readers=readers),
         )
+        yield take_file(Candidate(path=path, name=path.name), batch)
 
 
 def restrict(document: Document, readers: list[Group | User]) -> None:

@@ -36,7 +36,7 @@ from retrieval.api.targets import find_document
 from retrieval.api.visitor import shell, visitor
 from retrieval.errors import AuditUnavailable
 from retrieval.ingestion import vault
-from retrieval.models import Document
+from retrieval.models import Document, DocumentVersion
 from retrieval.models.permitted import permitted_among
 
 log = structlog.get_logger()
@@ -55,7 +55,13 @@ class Opened:
 
 def stored_original(document: Document) -> tuple[str, str, int]:
     """(name in the vault, media type, size in bytes) of the file behind a document; "" where there is none."""
-    return document.file.name or "", document.media_type, document.size_bytes
+    with managing(document.tenant_id):
+        sealed = DocumentVersion.objects.filter(document=document, sealed=True)
+        # Who may read the document reads this version; the newest one is for who brings it in or reviews it.
+        version = sealed.filter(pk=document.version_id).first() if document.searchable else sealed.first()
+    if version is None:
+        return "", document.media_type, document.size_bytes
+    return version.stored_name, version.media_type, version.size_bytes
 
 
 # A session reads only, and `identify` asks for no token then; a key needs none.

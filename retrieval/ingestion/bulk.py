@@ -5,15 +5,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from django.core.files.base import File
 
-from accounts.database import database_unit
+from accounts.database import database_unit, managing
 from accounts.scope import Sensitivity
 from retrieval.errors import RetrievalError
 from retrieval.ingestion.pipeline import IngestionComponents, ingest
-from retrieval.ingestion.receive import Upload, receive
+from retrieval.ingestion.receive import Upload, check_and_digest, receive
 from retrieval.models import Collection, Document
 
 
@@ -43,52 +44,87 @@ class Batch:
     created_by_id: int | None = None
     grant: Callable[[Document], None] | None = None
     id: UUID | None = None
-    # What a file is called in the collection; several folders may hold files of one name.
-    name_of: Callable[[Path], str] = lambda path: path.name
 
 
-def find_files(paths: Iterable[Path]) -> list[Path]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A file to take in. `name`: its path within the folder that was named, since two may be called the same."""
+
+    path: Path
+    name: str
+
+
+def find_files(paths: Iterable[Path]) -> list[Candidate]:
     """The files named and those in the folders named, sorted; hidden ones and links are left out."""
-    found: list[Path] = []
+    found: dict[Path, Candidate] = {}
     for path in paths:
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [p for p in inside if p.is_file() and not p.is_symlink() and not p.name.startswith(".")]
-    return list(dict.fromkeys(found))
+        for inside in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if inside.is_file() and not inside.is_symlink() and not inside.name.startswith("."):
+                name = inside.relative_to(path) if path.is_dir() else Path(inside.name)
+                found.setdefault(inside, Candidate(path=inside, name=name.as_posix()))
+    return list(found.values())
 
 
-def take_files(files: Iterable[Path], batch: Batch, *, jobs: int = 1) -> Iterator[Taken]:
+def foresee(files: Iterable[Candidate], batch: Batch) -> Iterator[Taken]:
+    """What `take_files` would begin with, without doing it: new, changed, unchanged or failed."""
+    for candidate in files:
+        try:
+            with candidate.path.open("rb") as content:
+                upload = upload_of(candidate, content, batch)
+                digest = check_and_digest(upload, batch.bytes_max)
+        except (RetrievalError, OSError) as error:
+            yield Taken(path=candidate.path, outcome="failed", reason=str(error))
+            continue
+        with managing(batch.collection.tenant_id):
+            here = Document.objects.filter(
+                tenant_id=batch.collection.tenant_id,
+                collection=batch.collection,
+                source_name=upload.source_name,
+            ).first()
+        outcome = "new" if here is None else "unchanged" if here.content_sha256 == digest else "changed"
+        yield Taken(path=candidate.path, outcome=outcome, document=here)
+
+
+def take_files(files: Iterable[Candidate], batch: Batch, *, jobs: int = 1) -> Iterator[Taken]:
     """Take files in and say of each what became of it; one that fails stops none of the others.
 
     jobs: files at once, each in a thread of its own; with one, all is done in the caller's thread.
     """
     if jobs == 1:
-        for path in files:
-            yield take_file(path, batch)
+        for candidate in files:
+            yield take_file(candidate, batch)
         return
     waiting = iter(files)
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="ingest") as threads:
         job = database_unit(take_file)
         # No more than are worked on: a million files are not a million futures.
-        running: set[Future[Taken]] = {threads.submit(job, path, batch) for path in islice(waiting, jobs)}
+        running: set[Future[Taken]] = {threads.submit(job, each, batch) for each in islice(waiting, jobs)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {threads.submit(job, path, batch) for path in islice(waiting, len(done))}
+            running |= {threads.submit(job, each, batch) for each in islice(waiting, len(done))}
             for taken in done:
                 yield taken.result()
 
 
-def take_file(path: Path, batch: Batch) -> Taken:
+def upload_of(candidate: Candidate, content: BinaryIO, batch: Batch) -> Upload:
+    return Upload(
+        name=candidate.name,
+        keeps_folders=True,
+        content=File(content, name=candidate.path.name),
+        title=batch.title,
+        sensitivity=batch.sensitivity,
+        created_by_id=batch.created_by_id,
+        batch=batch.id,
+    )
+
+
+def take_file(candidate: Candidate, batch: Batch) -> Taken:
+    path = candidate.path
     try:
         with path.open("rb") as content:
-            upload = Upload(
-                name=batch.name_of(path),
-                content=File(content, name=path.name),
-                title=batch.title,
-                sensitivity=batch.sensitivity,
-                created_by_id=batch.created_by_id,
-                batch=batch.id,
+            received = receive(
+                batch.collection, upload_of(candidate, content, batch), _to_nobody, batch.bytes_max
             )
-            received = receive(batch.collection, upload, _to_nobody, batch.bytes_max)
     except (RetrievalError, OSError) as error:
         return Taken(path=path, outcome="failed", reason=str(error))
     document = received.document

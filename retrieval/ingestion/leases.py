@@ -29,8 +29,8 @@ BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=10)
 
 TAKE = """
 update retrieval_ingestion i
-   set lease_token = %(token)s, lease_until = statement_timestamp() + %(length)s, attempts = i.attempts + 1, reason = '',
-       state = 'scanning', started_at = coalesce(i.started_at, statement_timestamp())
+   set lease_token = %(token)s, lease_until = statement_timestamp() + %(length)s, attempts = i.attempts + 1,
+       reason = '', state = 'scanning', started_at = coalesce(i.started_at, statement_timestamp())
   from accounts_tenant t
  where t.id = i.tenant_id and t.state = 'active' and i.tenant_id = %(tenant)s and i.document_id = %(document)s
    and (i.state = 'received' and i.next_try_at <= statement_timestamp() or i.lease_until < statement_timestamp())

@@ -42,6 +42,12 @@ class Upload:
     created_by_id: int | None = None
     declared_type: str = ""  # as the sender said; it is compared, never believed
     batch: UUID | None = None  # files that were sent together
+    keeps_folders: bool = False  # the name is a path within a folder or source, and may be shown as one
+
+    @property
+    def source_name(self) -> str:
+        """What the document is called among its collection's; a label, never a path to anything."""
+        return safe_path(self.name) if self.keeps_folders else safe_name(self.name)
 
 
 def receive(collection: Collection, upload: Upload, dispatch: Dispatch, bytes_max: int) -> Received:
@@ -51,7 +57,7 @@ def receive(collection: Collection, upload: Upload, dispatch: Dispatch, bytes_ma
     Raises UnreadableFile when the file is empty or too large; nothing is kept then.
     """
     digest = check_and_digest(upload, bytes_max)
-    name = safe_name(upload.name)
+    name = upload.source_name
     here = found_unchanged(collection, name, digest)
     if here is not None:
         return Received(document=here, unchanged=True)
@@ -214,10 +220,10 @@ def check_and_digest(upload: Upload, bytes_max: int) -> str:
     """SHA-256 of the content in hex. Raises UnreadableFile."""
     size = upload.content.size
     if size == 0:
-        raise UnreadableFile(f"'{safe_name(upload.name)}' is empty.")
+        raise UnreadableFile(f"'{upload.source_name}' is empty.")
     if size > bytes_max:
         raise UnreadableFile(
-            f"'{safe_name(upload.name)}' has {size / 1e6:.1f} MB; at most {bytes_max / 1e6:.0f} MB are taken. "
+            f"'{upload.source_name}' has {size / 1e6:.1f} MB; at most {bytes_max / 1e6:.0f} MB are taken. "
             "Split it or ask an administrator."
         )
     digest = hashlib.sha256()
@@ -236,3 +242,11 @@ def safe_name(name: str) -> str:
     """The last part of a name without control characters, for people to read."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(c for c in last if c.isprintable()).strip()[:300] or "unnamed"
+
+
+def safe_path(name: str) -> str:
+    """A path within a folder for people to read: no control characters, no way up, at most 300 characters."""
+    parts = [
+        safe_name(part) for part in name.replace("\\", "/").split("/") if part.strip() not in ("", ".", "..")
+    ]
+    return "/".join(parts)[-300:].lstrip("/") or "unnamed"

@@ -29,9 +29,9 @@ from retrieval.models import (
     CachedAnswer,
     CollectionGroupObjectPermission,
     CollectionUserObjectPermission,
-    Document,
     DocumentGroupObjectPermission,
     DocumentUserObjectPermission,
+    DocumentVersion,
     Epoch,
 )
 
@@ -91,8 +91,8 @@ def write(tenant: Tenant, target: IO[bytes], exported: Exported) -> Exported:
         with managing(tenant.pk):
             for name, rows in sections(tenant.pk):
                 exported.rows[name] = write_rows(archive, name, rows)
-            named = Document.objects.filter(tenant_id=tenant.pk).exclude(file="")
-            files = list(named.values_list("pk", "file"))
+            named = DocumentVersion.objects.filter(tenant_id=tenant.pk, pk__in=newest_versions(tenant.pk))
+            files = list(named.exclude(stored_name="").values_list("document_id", "stored_name"))
         for document_id, name in files:
             write_file(archive, tenant.pk, str(document_id), name, exported)
         manifest = {
@@ -106,6 +106,12 @@ def write(tenant: Tenant, target: IO[bytes], exported: Exported) -> Exported:
         }
         archive.writestr("manifest.json", json.dumps(manifest, cls=DjangoJSONEncoder, indent=2))
     return exported
+
+
+def newest_versions(tenant_id: UUID) -> "QuerySet[Any]":
+    """Ids of the file that was sent last for each document."""
+    versions = DocumentVersion.objects.filter(tenant_id=tenant_id).order_by("document_id", "-number")
+    return versions.distinct("document_id").values("pk")
 
 
 def sections(tenant_id: UUID) -> Iterator[tuple[str, "QuerySet[Any]"]]:

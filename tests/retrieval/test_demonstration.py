@@ -14,7 +14,6 @@ from accounts.resolve import scope_of
 from retrieval.assembly import components, ingestion_components
 from retrieval.demonstration import create_tenant, load_documents, read_manifest
 from retrieval.flow.ask import ask_sync
-from retrieval.ingestion.bulk import reading_in_one_child
 from retrieval.models import Document
 from retrieval.values.answers import Answered, NothingFound, Outcome, Refused, Source
 from retrieval.values.events import Event, QuestionInspected
@@ -37,11 +36,10 @@ class Heard:
 def load(tmp_path: Path) -> dict[str, str]:
     """The demonstration in this database; returns what became of each document."""
     ended: dict[str, str] = {}
-    with reading_in_one_child(ingestion_components()) as parts:
-        for described in read_manifest(FOLDER):
-            tenant, _ = create_tenant(described)
-            for taken in load_documents(tenant, described["documents"], FOLDER, parts):
-                ended[str(taken.path.relative_to(FOLDER))] = taken.outcome
+    for described in read_manifest(FOLDER):
+        tenant, _ = create_tenant(described)
+        for taken in load_documents(tenant, described["documents"], FOLDER, ingestion_components()):
+            ended[str(taken.path.relative_to(FOLDER))] = taken.outcome
     return ended
 
 

@@ -2,7 +2,7 @@
 
 from accounts.database import managing
 from retrieval.ingestion import vault
-from retrieval.models import Document
+from retrieval.models import Document, DocumentVersion
 
 
 def with_file(
@@ -12,8 +12,13 @@ def with_file(
     kept = vault.keep(document.tenant_id, [content])
     with managing(document.tenant_id):
         Document.objects.filter(pk=document.pk).update(
-            file=kept.name, size_bytes=kept.size_bytes, content_sha256=kept.sha256, source_name=name,
+            size_bytes=kept.size_bytes, content_sha256=kept.sha256, source_name=name, media_type=media_type
+        )
+        DocumentVersion.objects.filter(document=document).update(
+            stored_name=kept.name,
+            size_bytes=kept.size_bytes,
+            content_sha256=kept.sha256,
             media_type=media_type,
-        )  # fmt: skip
+        )
         document.refresh_from_db()
     return document

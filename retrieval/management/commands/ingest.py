@@ -1,55 +1,94 @@
-"""`manage.py ingest PATH... --tenant acme --collection "Company policies"`."""
+"""`manage.py ingest PATH... --tenant acme --collection "Company policies" [--jobs 2] [--dry-run] [--json]`."""
 
 import json
+import os
 import sys
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from accounts.scope import Sensitivity
 from retrieval.assembly import ingestion_components
-from retrieval.ingestion.bulk import Taken, find_files, reading_in_one_child, take_files
+from retrieval.ingestion.bulk import Batch, Candidate, Taken, find_files, foresee, take_files
 from retrieval.management.lookup import find_collection, find_tenant
 
-PARTLY, WHOLLY = 1, 2  # exit status when some, or all, files failed
+PARTLY, WHOLLY = 1, 2  # exit status when some, or all, files could not be taken in
+WENT_WELL = frozenset({"indexed", "unchanged", "new", "changed", "elsewhere"})
 
 
 class Command(BaseCommand):
-    help = "Take files and folders into a collection. Files that have not changed are skipped."
+    help = (
+        "Take files and folders into a collection. Files that have not changed are skipped, and what was "
+        "begun is gone on with, so it may be run again at any time. Exit status: 0 all went well, 1 some "
+        "files did not, 2 none did or nothing could be begun."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
         parser.add_argument("--tenant", required=True, help="slug of the tenant")
         parser.add_argument("--collection", required=True, help="name of the collection")
         parser.add_argument("--sensitivity", choices=[level.name.lower() for level in Sensitivity])
+        parser.add_argument("--jobs", type=int, default=1, help="files worked on at once (1 to 32)")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON line a file")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for path in options["paths"]:
-            if not path.exists():
-                raise CommandError(f"There is no file or folder '{path}'.")
-        collection = find_collection(find_tenant(options["tenant"]), options["collection"])
-        files = find_files(options["paths"])
-        if not files:
-            raise CommandError("There are no files to take in: the folders named are empty.")
-        level = Sensitivity[options["sensitivity"].upper()] if options["sensitivity"] else None
-
+        files, batch = self.asked_for(options)
         counts: Counter[str] = Counter()
-        with progress_bar() as bar, reading_in_one_child(ingestion_components()) as components:
-            step = bar.add_task("Taking in", total=len(files), name="")
-            for taken in take_files(collection, files, components, sensitivity=level):
+        chunks = 0
+        with progress_bar() as bar:
+            step = bar.add_task("Looking" if options["dry_run"] else "Taking in", total=len(files), name="")
+            for taken in self.taken(files, batch, options):
                 counts[taken.outcome] += 1
-                bar.update(step, advance=1, name=taken.path.name)
+                chunks += taken.chunks
+                bar.update(step, advance=1, name=f"{chunks} chunks, {taken.path.name}")
                 self.report(taken, as_json=options["json"])
         self.stderr.write(
             ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())) + "."
         )
-        if counts["failed"]:
-            sys.exit(WHOLLY if counts["failed"] == len(files) else PARTLY)
+        unwell = sum(number for outcome, number in counts.items() if outcome not in WENT_WELL)
+        if unwell:
+            sys.exit(WHOLLY if unwell == len(files) else PARTLY)
+
+    def asked_for(self, options: dict[str, Any]) -> tuple[list[Candidate], Batch]:
+        for path in options["paths"]:
+            if not path.exists():
+                raise CommandError(f"There is no file or folder '{path}'.", returncode=WHOLLY)
+        if not 1 <= options["jobs"] <= 32:
+            raise CommandError("--jobs takes a number from 1 to 32.", returncode=WHOLLY)
+        collection = find_collection(find_tenant(options["tenant"]), options["collection"])
+        files = find_files(options["paths"])
+        if not files:
+            raise CommandError(
+                "There are no files to take in: the folders named are empty.", returncode=WHOLLY
+            )
+        batch = Batch(
+            collection=collection,
+            components=ingestion_components(),
+            bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX,
+            sensitivity=Sensitivity[options["sensitivity"].upper()] if options["sensitivity"] else None,
+            id=uuid.uuid4(),
+        )
+        return files, batch
+
+    def taken(self, files: list[Candidate], batch: Batch, options: dict[str, Any]) -> Iterator[Taken]:
+        if options["dry_run"]:
+            return foresee(files, batch)
+        return take_files(files, batch, jobs=options["jobs"])
 
     def report(self, taken: Taken, *, as_json: bool) -> None:
         if as_json:
@@ -58,11 +97,12 @@ class Command(BaseCommand):
                 "outcome": taken.outcome,
                 "reason": taken.reason,
                 "chunks": taken.chunks,
+                "document": str(taken.document.pk) if taken.document else None,
             }
             self.stdout.write(json.dumps(line))
             return
         said = f"{taken.chunks} chunks" if taken.outcome == "indexed" else taken.reason
-        self.stdout.write(f"{taken.outcome:<12}{taken.path.name}  {said}".rstrip())
+        self.stdout.write(f"{taken.outcome:<12}{os.path.relpath(taken.path)}  {said}".rstrip())
 
 
 def progress_bar() -> Progress:
@@ -73,6 +113,7 @@ def progress_bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         TextColumn("{task.fields[name]}"),
         console=console,
         disable=not console.is_terminal,

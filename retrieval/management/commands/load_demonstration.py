@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand
 from accounts.models import Tenant
 from retrieval.assembly import ingestion_components
 from retrieval.demonstration import add_logins, create_tenant, load_documents, read_manifest
-from retrieval.ingestion.bulk import reading_in_one_child
 from retrieval.management.commands.ingest import progress_bar
 
 
@@ -22,10 +21,10 @@ class Command(BaseCommand):
         tenants = [(described, self.tenant_of(described)) for described in manifest]
         total = sum(len(described["documents"]) for described in manifest)
         loaded = 0
-        with progress_bar() as bar, reading_in_one_child(ingestion_components()) as components:
+        with progress_bar() as bar:
             step = bar.add_task("Loading", total=total, name="")
             for described, tenant in tenants:
-                for taken in load_documents(tenant, described["documents"], folder, components):
+                for taken in load_documents(tenant, described["documents"], folder, ingestion_components()):
                     bar.update(step, advance=1, name=taken.path.name)
                     loaded += taken.outcome != "unchanged"
                     if taken.outcome not in ("indexed", "unchanged"):

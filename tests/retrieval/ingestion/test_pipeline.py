@@ -151,7 +151,8 @@ def test_what_never_passes_ends_among_the_failed_after_so_many_times(shelf):
         due_now(document)
         ended = ingest(shelf.tenant_id, document.pk, some_ingestion())
 
-    assert ended is not None and ended.status == Status.FAILED
+    assert ended is not None
+    assert ended.status == Status.FAILED
     assert stored(document).status_reason == "The encoder cannot be reached. It was tried 6 times."
 
 
@@ -209,7 +210,8 @@ def test_a_failed_file_is_tried_again_when_somebody_says_so(shelf):
             return super().encode(text.replace("UNREACHABLE", "reachable") for text in texts)
 
     ended = ingest(shelf.tenant_id, document.pk, some_ingestion(encoder=Recovered()))
-    assert ended is not None and (ended.status, ended.chunks) == (Status.INDEXED, 2)
+    assert ended is not None
+    assert (ended.status, ended.chunks) == (Status.INDEXED, 2)
 
 
 def test_an_indexed_file_is_read_anew_as_a_version_of_its_own(shelf):

@@ -43,7 +43,8 @@ def world():
 def readable_ids(scope) -> set[int]:
     with managing(scope.tenant_id):
         return set(
-            Chunk.objects.filter(tenant_id=scope.tenant_id, version__document__principals__overlap=list(scope.principals))
+            Chunk.objects.filter(tenant_id=scope.tenant_id)
+            .filter(version__document__principals__overlap=list(scope.principals))
             .values_list("id", flat=True)
         )  # fmt: skip
 
