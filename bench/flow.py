@@ -45,6 +45,7 @@ from retrieval.values.answers import Answered, Source, Usage
 from retrieval.values.chunks import NewChunk, PermittedChunks
 from retrieval.values.events import Event
 from retrieval.values.questions import Question, SearchQuery
+from tests.factories import a_version
 
 SEED = 20261122
 CACHE = Path(__file__).resolve().parent / "out"

@@ -92,8 +92,8 @@ DOCUMENTS = """
 with shelf as (select array_agg(id order by principal_id) as ids, array_agg(principal_id order by principal_id) as ps
                  from retrieval_collection where tenant_id = %(tenant)s)
 insert into retrieval_document (id, version_id, tenant_id, collection_id, title, source_name, media_type,
-    size_bytes, content_sha256, sensitivity, inherits_grants, status, status_reason, status_at, searchable, content_version,
-    chunk_count, principals, acl_version, created_at)
+    size_bytes, content_sha256, sensitivity, inherits_grants, status, status_reason, status_at, searchable,
+    content_version, chunk_count, principals, acl_version, created_at)
 select gen_random_uuid(), gen_random_uuid(), %(tenant)s, shelf.ids[s.n], 'document ' || i, i || '.txt',
        'text/plain', 1, '',
        i %% 3, true, 'indexed', '', now(), true, 1, 1, array[shelf.ps[s.n]], 1, now()
@@ -103,8 +103,8 @@ select gen_random_uuid(), gen_random_uuid(), %(tenant)s, shelf.ids[s.n], 'docume
 """
 # One passage a document. Its vector is noise: what is measured is whose it is, not what it means.
 CHUNKS = """
-insert into retrieval_documentversion (id, tenant_id, document_id, number, stored_name, sealed, declared_type, media_type,
-    title, size_bytes, content_sha256, language, text_chars, chunk_count, created_at, indexed_at)
+insert into retrieval_documentversion (id, tenant_id, document_id, number, stored_name, sealed, declared_type,
+    media_type, title, size_bytes, content_sha256, language, text_chars, chunk_count, created_at, indexed_at)
 select version_id, tenant_id, id, 1, '', true, '', 'text/plain', '', 1, '', '', 1, 1, now(), now()
   from retrieval_document where tenant_id = %(tenant)s;
 insert into retrieval_chunk (tenant_id, version_id, embedding)

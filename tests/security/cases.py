@@ -233,6 +233,7 @@ NOT_SECRET = {
     "accounts.UsedAssertion.digest": "a checksum of an assertion that was used up",
     "compliance.AuditEntry.digest": "a checksum of the entry, shown to who may read the trail",
     "retrieval.ChunkText.digest": "a checksum of a passage, which its reader has",
+    "retrieval.Ingestion.lease_token": "says which worker may write, to the database, which asks for a role",
     "retrieval.Query.input_tokens": "a number",
     "retrieval.Query.output_tokens": "a number",
 }

@@ -22,3 +22,9 @@ def with_file(
         )
         document.refresh_from_db()
     return document
+
+
+def name_of(document: Document) -> str:
+    """What the vault calls the document's file."""
+    with managing(document.tenant_id):
+        return DocumentVersion.objects.values_list("stored_name", flat=True).get(document=document)

@@ -20,7 +20,7 @@ from retrieval.api.downloads import FileStream, disposition
 from retrieval.ingestion import vault
 from retrieval.models import Collection, Document
 from tests.factories import a_collection, a_document, a_member, a_tenant, everyone
-from tests.support.originals import with_file
+from tests.support.originals import name_of, with_file
 
 pytestmark = pytest.mark.django_db
 CONTENT = bytes(range(256)) * 1200  # of several segments
@@ -203,12 +203,12 @@ def test_without_a_record_nothing_is_given_out(tenant, document, monkeypatch):
 
 def test_a_missing_file_is_absent_and_a_changed_one_an_error(tenant, document, caplog):
     member = a_member(tenant)
-    path = Path(vault.storage().path(document.file.name))
+    path = Path(vault.storage().path(name_of(document)))
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(raw)
     assert fetch(session_of(member), document)[0].json()["code"] == "damaged_original"
-    vault.delete(document.file.name)
+    vault.delete(name_of(document))
     assert status_of(member, document) == 404
 
 

@@ -122,7 +122,8 @@ def test_a_document_of_many_chunks_is_written_in_a_few_statements():
 
     with connection.execute_wrapper(watch):
         put(document, *(f"chunk number {n}" for n in range(300)))
-    assert len(statements) <= 15
+    # Seven of them make the version and turn the document over to it.
+    assert len(statements) <= 20
     with managing(document.tenant_id):
         assert Chunk.objects.filter(version__document=document).count() == 300
 

@@ -24,6 +24,7 @@ from retrieval.models import (
     Conversation,
     Document,
     DocumentUserObjectPermission,
+    DocumentVersion,
     GlossaryTerm,
     Query,
     TenantPolicy,
@@ -55,7 +56,9 @@ def furnish(slug: str = "") -> Tenant:
             permission=Permission.objects.get(codename="share_document"),
             expires_at=timezone.now() + timedelta(days=1),
         )
-        Document.objects.filter(pk=document.pk).update(file=vault.keep(tenant.pk, [SECRET.encode()]).name)
+        DocumentVersion.objects.filter(document=document).update(
+            stored_name=vault.keep(tenant.pk, [SECRET.encode()]).name
+        )
         talk = Conversation.objects.create(tenant=tenant, user=member.user)
         Query.objects.create(
             id=uuid4(), tenant=tenant, user=member.user, conversation=talk, question=SECRET, outcome="answered",

@@ -14,7 +14,7 @@ from accounts.models import ApiKey, Membership
 from accounts.roles import Role
 from compliance.models import AuditEntry
 from retrieval.ingestion import vault
-from retrieval.models import Document
+from retrieval.models import Document, DocumentVersion
 from retrieval.tenants.export import export_tenant
 from tests.factories import a_collection, a_document, a_group, a_member, a_tenant
 
@@ -30,7 +30,9 @@ def tenant():
     member = a_member(made, role=Role.OWNER, groups=(group,), password="a very long password")
     document = a_document(a_collection(made, readers=(group,)), SECRET, title="Lighthouse")
     with managing(made.pk):
-        Document.objects.filter(pk=document.pk).update(file=vault.keep(made.pk, [SECRET.encode()]).name)
+        DocumentVersion.objects.filter(document=document).update(
+            stored_name=vault.keep(made.pk, [SECRET.encode()]).name
+        )
         ApiKey.objects.issue(member, "key")
     yield made
     with managing(made.pk):
@@ -94,7 +96,7 @@ def test_only_its_owner_can_read_the_file_and_none_is_written_over(tenant, tmp_p
 
 def test_a_file_that_is_not_on_disk_is_named_and_the_rest_exported(tenant, tmp_path):
     with managing(tenant.pk):
-        Document.objects.filter(tenant=tenant).update(file=f"{tenant.pk}/gone")
+        DocumentVersion.objects.filter(tenant=tenant).update(stored_name=f"{tenant.pk}/gone")
     exported = export_tenant(tenant, tmp_path / "out.zip")
 
     assert len(exported.missing) == 1
@@ -104,7 +106,8 @@ def test_a_file_that_is_not_on_disk_is_named_and_the_rest_exported(tenant, tmp_p
 def test_a_damaged_file_is_named_and_the_rest_exported(tenant, tmp_path):
     with managing(tenant.pk):
         document = Document.objects.get(tenant=tenant)
-    Path(vault.storage().path(document.file.name)).write_bytes(b"plain")
+        (name,) = document.versions.values_list("stored_name", flat=True)
+    Path(vault.storage().path(name)).write_bytes(b"plain")
     exported = export_tenant(tenant, tmp_path / "out.zip")
 
     assert exported.damaged == [str(document.pk)]
