@@ -23,7 +23,7 @@ class ParseLimits:
     streamed_chars_max: int = 600_000_000  # of formats that are read bit by bit: text, tables, JSON Lines
     hidden_chars_max: int = 1_000_000
     pages_max: int = 10_000
-    sections_max: int = 50_000
+    sections_max: int = 200_000
     # A Word file of 500 pages with pictures has under 1,000 entries and shrinks to a tenth at best.
     zip_entries_max: int = 2_000
     zip_bytes_max: int = 200 * MEGABYTE

@@ -4,6 +4,7 @@ import ctypes
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -28,6 +29,37 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in fractions of the page as it is shown, from its top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Text of one run, whether a reader sees it, where, and how high its letters are in points.
+
+    box: None for what is blank or off the page. size: 0.0 for what is blank.
+    """
+
+    text: str
+    seen: bool
+    box: Box | None = None
+    size: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageSight:
+    """What a page shows. inked: whether anything at all is drawn on it."""
+
+    runs: list[Sight]
+    inked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Drawing:
     """A page as pixels, three bytes each, rows from the top."""
 
@@ -46,46 +78,88 @@ class _Drawing:
         red, green, blue = self.pixels[start : start + 3]
         return red, green, blue
 
+    def inked(self) -> bool:
+        """Whether any two pixels differ."""
+        return self.pixels != self.pixels[:1] * len(self.pixels)
+
+    def fractions(self, boxes: list[tuple[int, int, int, int]]) -> Box | None:
+        """The rectangle around boxes of pixels."""
+        if not boxes:
+            return None
+        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        return Box(
+            min(lefts) / self.width,
+            min(tops) / self.height,
+            max(rights) / self.width,
+            max(bottoms) / self.height,
+        )
+
 
 def runs(textpage: pdfium.PdfTextPage) -> list[Run]:
     """The page's characters grouped by the object that draws them."""
-    # Two calls a character are most of the time a page takes, so their look-ups stand outside.
-    handle, shape_of, letter_of = textpage.raw, raw.FPDFText_GetTextObject, raw.FPDFText_GetUnicode
-    address_of = ctypes.addressof
+    count, handle = textpage.count_chars(), ctypes.cast(textpage.raw, ctypes.c_void_p)
+    # Two calls a character are most of the time a page takes, so they are made without a loop in Python.
+    addresses = list(map(_object_address, repeat(handle, count), range(count)))
+    letters = "".join(map(chr, map(_letter, repeat(handle, count), range(count))))
     found: list[Run] = []
-    letters: list[str] = []
-    start, address, drawn = 0, None, None
-    for index in range(textpage.count_chars()):
-        shape = shape_of(handle, index)
-        here = address_of(shape.contents) if shape else None
-        if here is not None and here != address:
-            found.append(Run("".join(letters), start, drawn))
-            letters, start, address, drawn = [], index, here, shape
-        letters.append(chr(letter_of(handle, index)))
-    found.append(Run("".join(letters), start, drawn))
+    start, drawn = 0, None
+    for index, address in enumerate(addresses):
+        if address is not None and address != drawn:
+            found.append(_run(letters, start, index, drawn))
+            start, drawn = index, address
+    found.append(_run(letters, start, count, drawn))
     return [run for run in found if run.text]
 
 
-def seen(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> Iterator[tuple[str, bool]]:
+def _run(letters: str, start: int, end: int, address: int | None) -> Run:
+    drawn = None if address is None else ctypes.cast(address, raw.FPDF_PAGEOBJECT)
+    return Run(letters[start:end], start, drawn)
+
+
+def _plain(function: object, result: type) -> "ctypes._FuncPointer":
+    """A function of the library that gives plain numbers, which cost a fraction of typed pointers."""
+    address = ctypes.cast(function, ctypes.c_void_p).value  # type: ignore[arg-type]
+    return ctypes.CFUNCTYPE(result, ctypes.c_void_p, ctypes.c_int)(address or 0)
+
+
+_object_address = _plain(raw.FPDFText_GetTextObject, ctypes.c_void_p)
+_letter = _plain(raw.FPDFText_GetUnicode, ctypes.c_uint)
+
+
+def seen(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> PageSight:
     """The page's text in order, each piece with whether a reader sees it."""
     found = runs(textpage)
     shapes = [run.drawn for run in found if run.drawn is not None]
     with_text = _draw(page)
     for shape in shapes:
         raw.FPDFPageObj_SetIsActive(shape, False)
-    without_text = _draw(page)
-    for run in found:
-        blank = run.drawn is None or not run.text.strip()
-        yield run.text, blank or _visible(run, page, textpage, with_text, without_text)
+    without_text = _draw(page) if shapes else with_text
+    return PageSight(
+        [_sight(run, page, textpage, with_text, without_text) for run in found], with_text.inked()
+    )
+
+
+def _sight(
+    run: Run, page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, with_text: _Drawing, without_text: _Drawing
+) -> Sight:
+    if run.drawn is None or not run.text.strip():
+        return Sight(run.text, True)
+    boxes = list(_boxes(run, page, textpage, with_text))
+    size = _size(run, textpage)
+    visible = size >= _SIZE_MIN and _visible(run, textpage, boxes, with_text, without_text)
+    return Sight(run.text, visible, with_text.fractions(boxes), size)
 
 
 def _visible(
-    run: Run, page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, with_text: _Drawing, without_text: _Drawing
+    run: Run,
+    textpage: pdfium.PdfTextPage,
+    boxes: list[tuple[int, int, int, int]],
+    with_text: _Drawing,
+    without_text: _Drawing,
 ) -> bool:
     mode = raw.FPDFTextObj_GetTextRenderMode(run.drawn)
-    if mode in _INVISIBLE_MODES or _size(run, textpage) < _SIZE_MIN:
+    if mode in _INVISIBLE_MODES:
         return False
-    boxes = list(_boxes(run, page, textpage, with_text))
     # Covered, clipped, off the page or in the colour of what lies below: the pixels are the same.
     if all(with_text.rows(box) == without_text.rows(box) for box in boxes):
         return False
