@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+TEXT = "text"
+TABLE = "table"  # Markdown rows
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A stretch of text under one heading and on one page; sections tile the text in order."""
+    """A stretch of text of one kind under one heading and on one page; sections tile the text in order."""
 
     heading_path: tuple[str, ...]  # outermost first, its own heading last; () above the first heading
     page: int | None  # from 1; None where the format has no pages
     start_char: int
     end_char: int  # exclusive
+    kind: str = TEXT
+    # The two lines that a table begins with, to be said again before any part cut from it; else "".
+    table_header: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,8 @@ def _section(wire: object, text_chars: int) -> Section:
         page=_number_or_none(wire.get("page")),
         start_char=start,
         end_char=end,
+        kind=_string(wire.get("kind", TEXT)),
+        table_header=_string(wire.get("table_header", "")),
     )
 
 

@@ -1,40 +1,18 @@
 """Writes down a document while a parser reads it, the same way for each format."""
 
 import re
-import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument, Section
+from retrieval.ingestion.parsed import TABLE, TEXT, ParsedDocument, Section
+from retrieval.ingestion.parsers.legible import cleaned, collapsed, smuggled
+from retrieval.ingestion.parsers.tables import batches, header_rows, markdown_rows
+
+__all__ = ["Composer", "cleaned", "collapsed", "smuggled"]
 
 HEADING_CHARS_MAX = 200  # in paths and titles; the text keeps the whole heading
-
-# Invisible characters carry nothing for a reader: controls, soft hyphens, zero-width spaces and
-# joiners of words, bidirectional overrides, surrogates, non-characters. The zero-width joiners that
-# scripts and emoji need (200C, 200D) stay.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]+"
-)
-_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_TAG_RUN = re.compile("[\U000e0020-\U000e007e]{2,}")
-_TAG_OFFSET = 0xE0000  # Unicode's tag characters repeat ASCII from here, without a glyph
-
-
-def cleaned(text: str) -> str:
-    """Text without characters that no reader sees, lines ended by newlines, composed to NFC."""
-    text = _INVISIBLE.sub("", _LINE_END.sub("\n", text)).replace("\u00a0", " ")
-    return unicodedata.normalize("NFC", text)
-
-
-def collapsed(text: str) -> str:
-    """Text on one line, each run of white space one space."""
-    return " ".join(text.split())
-
-
-def smuggled(text: str) -> list[str]:
-    """Sentences spelled in Unicode tag characters, in readable letters."""
-    return ["".join(chr(ord(c) - _TAG_OFFSET) for c in run) for run in _TAG_RUN.findall(text)]
 
 
 class Composer:
@@ -51,7 +29,8 @@ class Composer:
         self._chars = 0
         self._hidden: dict[str, None] = {}  # a set that keeps its order
         self._hidden_chars = 0
-        self._starts: list[tuple[tuple[str, ...], int | None, int]] = []
+        self._starts: list[Section] = []  # their ends are known when the next begins
+        self._kind, self._table_header = TEXT, ""
         self._headings: list[tuple[int, str]] = []
         self._page: int | None = None
         self._section_due = True
@@ -80,6 +59,21 @@ class Composer:
     def line(self, text: str) -> None:
         """Add text on a new line, right below what came before."""
         self._write_lines(text, "\n")
+
+    def table(self, header: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> None:
+        """Add a table as Markdown rows after a blank line, in a section of its own that knows its header.
+
+        header: names of the columns, None where the table names none. rows: read once, never gathered;
+        those without a filled cell are left out.
+        """
+        self._kind, self._table_header = TABLE, "" if header is None else header_rows(header)
+        self._section_due = True
+        separator = "\n\n"
+        for lines in batches(markdown_rows(header, rows)):
+            self._write_lines("\n".join(lines), separator)
+            separator = "\n"
+        self._kind, self._table_header = TEXT, ""
+        self._section_due = True
 
     def hide(self, text: str) -> None:
         """Note text that a reader would not see."""
@@ -120,15 +114,11 @@ class Composer:
 
     def _own_title(self) -> str:
         stem = self._name.rpartition(".")[0] or self._name
-        first = next((path for path, _, _ in self._starts if path), None)
-        return first[0] if first else stem
+        return next((start.heading_path[0] for start in self._starts if start.heading_path), stem)
 
     def _sections(self, text_chars: int) -> list[Section]:
-        ends = [start for _, _, start in self._starts[1:]] + [text_chars]
-        return [
-            Section(heading_path=path, page=page, start_char=start, end_char=end)
-            for (path, page, start), end in zip(self._starts, ends, strict=True)
-        ]
+        ends = [start.start_char for start in self._starts[1:]] + [text_chars]
+        return [replace(start, end_char=end) for start, end in zip(self._starts, ends, strict=True)]
 
     def _write_lines(self, text: str, separator: str) -> None:
         lines = [line.rstrip() for line in self._legible(text).split("\n")]
@@ -154,8 +144,15 @@ class Composer:
             raise UnreadableFile(f"{self._name} has more than {allowed} characters of text; split it.")
 
     def _open_section(self) -> None:
-        path = tuple(title for _, title in self._headings)
-        self._starts.append((path, self._page, self._chars))
+        section = Section(
+            heading_path=tuple(title for _, title in self._headings),
+            page=self._page,
+            start_char=self._chars,
+            end_char=self._chars,
+            kind=self._kind,
+            table_header=self._table_header,
+        )
+        self._starts.append(section)
         self._section_due = False
         if len(self._starts) > self._limits.sections_max:
             allowed = f"{self._limits.sections_max:,}"
