@@ -1,36 +1,47 @@
-"""The guards before a Word file is opened: size once unpacked, number of entries, plain XML."""
+"""The guards before an Office file is opened: size once unpacked, number of entries, plain XML."""
 
 import zipfile
+from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
+from lxml import etree
+
 from retrieval.errors import UnreadableFile
+from retrieval.ingestion.archives import TornArchive, open_archive
 from retrieval.ingestion.limits import MEGABYTE, ParseLimits
 
-_RATIO_MATTERS_FROM = 1 * MEGABYTE  # what small XML shrinks to says nothing
+RATIO_MATTERS_FROM = 1 * MEGABYTE  # what small XML shrinks to says nothing
+# What `zipfile` raises over an archive that is torn, locked or packed in a way it does not know.
+ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
+_RELATIONSHIP = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 
 
-def check_package(file: BinaryIO, name: str, limits: ParseLimits) -> None:
-    """Raise UnreadableFile when a Word file would unpack beyond the limits or defines entities.
+def check_package(file: BinaryIO, name: str, limits: ParseLimits, kind: str) -> None:
+    """Raise UnreadableFile when an Office file would unpack beyond the limits or defines entities.
 
-    Sizes are those the archive declares; `zipfile` never unpacks more than declared.
+    kind: what it should be, such as "Word document". Sizes are those the archive declares; `zipfile`
+    never unpacks more than declared.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            _check_sizes(archive.infolist(), name, limits)
+        with open_archive(file, name, limits) as archive:
+            check_sizes(archive.infolist(), name, limits)
             for entry in archive.infolist():
                 if entry.filename.lower().endswith((".xml", ".rels")):
-                    _check_xml(archive.read(entry), name)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
-        raise UnreadableFile(f"{name} is a damaged, encrypted or incomplete Word document.") from None
+                    _check_xml(archive.read(entry), name, kind)
+    except (*ARCHIVE_ERRORS, TornArchive):
+        raise UnreadableFile(f"{name} is a damaged, encrypted or incomplete {kind}.") from None
 
 
-def _check_sizes(entries: list[zipfile.ZipInfo], name: str, limits: ParseLimits) -> None:
-    if len(entries) > limits.zip_entries_max:
-        allowed = f"{limits.zip_entries_max:,}"
-        raise UnreadableFile(
-            f"{name} holds {len(entries):,} files inside; a Word document may hold {allowed}."
-        )
+def check_sizes(entries: list[zipfile.ZipInfo], name: str, limits: ParseLimits) -> None:
+    """Raise UnreadableFile when the sizes that an archive declares are beyond the limits."""
     if sum(entry.file_size for entry in entries) > limits.zip_bytes_max:
         raise UnreadableFile(f"{name} unpacks to more than {limits.zip_bytes_max // MEGABYTE} MB.")
     for entry in entries:
@@ -39,15 +50,28 @@ def _check_sizes(entries: list[zipfile.ZipInfo], name: str, limits: ParseLimits)
             raise UnreadableFile(
                 f"{name} holds a part of more than {limits.zip_entry_bytes_max // MEGABYTE} MB."
             )
-        if unpacked > _RATIO_MATTERS_FROM and unpacked > packed * limits.zip_ratio_max:
+        if unpacked > RATIO_MATTERS_FROM and unpacked > packed * limits.zip_ratio_max:
             raise UnreadableFile(f"{name} holds a part that unpacks to {unpacked // packed} times its size.")
 
 
-def _check_xml(part: bytes, name: str) -> None:
-    """Refuse declarations that Word never writes and that could expand or fetch something."""
+def xml_parser() -> etree.XMLParser:
+    """A parser that expands nothing, fetches nothing and keeps the library's limits."""
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+
+
+def outside_references(relationships: bytes) -> Iterator[str]:
+    """What a part of an Office file would fetch from elsewhere: kind and address, links for readers left out."""
+    for relationship in etree.fromstring(relationships, xml_parser()).iter(_RELATIONSHIP):
+        kind = relationship.get("Type", "").rpartition("/")[2]
+        if relationship.get("TargetMode") == "External" and kind != "hyperlink":
+            yield f"External reference ({kind}): {relationship.get('Target', '')}"
+
+
+def _check_xml(part: bytes, name: str, kind: str) -> None:
+    """Refuse declarations that Office never writes and that could expand or fetch something."""
 
     def refuse(*_: object) -> None:
-        raise UnreadableFile(f"{name} declares a document type or entities, which no Word document does.")
+        raise UnreadableFile(f"{name} declares a document type or entities, which no {kind} does.")
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
@@ -55,4 +79,4 @@ def _check_xml(part: bytes, name: str) -> None:
     try:
         parser.Parse(part, True)
     except expat.ExpatError:
-        raise UnreadableFile(f"{name} holds a damaged part and cannot be read as a Word document.") from None
+        raise UnreadableFile(f"{name} holds a damaged part and cannot be read as a {kind}.") from None
