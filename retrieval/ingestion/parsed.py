@@ -1,10 +1,18 @@
 """A file after parsing: what a reader sees, where its parts begin, and what a reader does not see."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 TEXT = "text"
 TABLE = "table"  # Markdown rows
+LIST = "list"
+NOTE = "note"  # footnotes and endnotes
+
+BLOCK_CHARS = 250_000  # a block is closed at the next section or paragraph end after this many
+BLOCK_CHARS_MAX = 500_000
+# Many sections with long headings or many lines on pages close a block too: its frame stays about 1 MB.
+BLOCK_WEIGHT = 750_000
+REGION_WEIGHT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +29,60 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedDocument:
-    """Text and structure of one file.
+class Region:
+    """Where on its page a stretch of text stands, one line at most, in fractions of the page's sides.
 
-    text: what a reader sees, with offsets counted in code points; no NUL and no lone surrogate.
-    hidden: what a reader does not see (comments, alt text, properties, white text), never in `text`.
+    left, top, right, bottom: 0.0 to 1.0 from the top left corner of the page as it is shown.
+    """
+
+    page: int  # from 1
+    start_char: int
+    end_char: int  # exclusive
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedBlock:
+    """Some of a document's text; blocks follow each other without a gap.
+
+    start_char, and the offsets of sections and regions, count code points from the document's beginning.
+    text: at most BLOCK_CHARS_MAX characters; no NUL and no lone surrogate.
+    sections: they tile the block. regions: in order of their text; empty where the format has no pages.
+    """
+
+    start_char: int
+    text: str
+    sections: tuple[Section, ...]
+    regions: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is known of a document once all of it was read.
+
+    hidden: what a reader does not see (comments, alt text, properties, white text), never in any block.
     pages: number of pages, None where the format has none.
     """
+
+    title: str
+    hidden: tuple[str, ...]
+    media_type: str
+    pages: int | None
+    text_chars: int
+    language: str = ""  # ISO 639-1; "" where unsure
+    ocr: bool = False  # whether some of the text was recognised from pictures
+    pages_without_text: tuple[int, ...] = ()  # pictures that nobody recognised text on
+
+
+Frame = ParsedBlock | Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedDocument:
+    """Text and structure of one file, whole: blocks and summary in one value."""
 
     text: str
     sections: tuple[Section, ...]
@@ -35,55 +90,110 @@ class ParsedDocument:
     hidden: tuple[str, ...]
     media_type: str
     pages: int | None
+    language: str = ""
+    regions: tuple[Region, ...] = ()
+    ocr: bool = False
+    pages_without_text: tuple[int, ...] = ()
 
 
-def to_json_object(parsed: ParsedDocument) -> dict[str, object]:
-    """The document as plain lists, strings and numbers, for a pipe."""
-    return asdict(parsed)
+def weight(section: Section) -> int:
+    """About how many bytes a section takes besides its text."""
+    return 60 + sum(map(len, section.heading_path)) + len(section.table_header)
 
 
-def from_json_object(wire: Mapping[str, object]) -> ParsedDocument:
-    """Rebuild a document from `to_json_object`'s form, checking every type on the way.
+def joined(frames: Iterable[Frame]) -> ParsedDocument:
+    """The whole document; its frames must end with their one summary.
 
-    Raises ValueError when the form is not that of a document.
+    Raises ValueError when they do not.
     """
-    sections, hidden = wire.get("sections"), wire.get("hidden")
-    if not isinstance(sections, list) or not isinstance(hidden, list):
-        raise ValueError("sections and hidden must be lists")
-    text = _string(wire.get("text"))
-    return ParsedDocument(
-        text=text,
-        sections=tuple(_section(section, len(text)) for section in sections),
-        title=_string(wire.get("title")),
-        hidden=tuple(_string(piece) for piece in hidden),
-        media_type=_string(wire.get("media_type")),
-        pages=_number_or_none(wire.get("pages")),
+    texts: list[str] = []
+    sections: list[Section] = []
+    regions: list[Region] = []
+    for frame in frames:
+        if isinstance(frame, Summary):
+            return ParsedDocument(
+                text="".join(texts),
+                sections=tuple(sections),
+                title=frame.title,
+                hidden=frame.hidden,
+                media_type=frame.media_type,
+                pages=frame.pages,
+                language=frame.language,
+                regions=tuple(regions),
+                ocr=frame.ocr,
+                pages_without_text=frame.pages_without_text,
+            )
+        texts.append(frame.text)
+        regions += frame.regions
+        sections += _continued(sections, frame.sections)
+    raise ValueError("a document without a summary is not whole")
+
+
+def _continued(before: list[Section], found: tuple[Section, ...]) -> tuple[Section, ...]:
+    """A block's sections, the first put back together with the one that the block's start had cut."""
+    if before and found:
+        whole = replace(before[-1], end_char=found[0].end_char)
+        if replace(whole, start_char=found[0].start_char) == found[0]:
+            before[-1] = whole
+            return found[1:]
+    return found
+
+
+def frames_of(parsed: ParsedDocument) -> Iterator[Frame]:
+    """A whole document as blocks and a summary."""
+    regions = list(parsed.regions)
+    end = 0
+    for sections in _blocks(parsed):
+        start, end = end, sections[-1].end_char
+        inside = [region for region in regions if region.start_char < end]
+        del regions[: len(inside)]
+        yield ParsedBlock(
+            start_char=start, text=parsed.text[start:end], sections=sections, regions=tuple(inside)
+        )
+    yield Summary(
+        title=parsed.title,
+        hidden=parsed.hidden,
+        media_type=parsed.media_type,
+        pages=parsed.pages,
+        text_chars=len(parsed.text),
+        language=parsed.language,
+        ocr=parsed.ocr,
+        pages_without_text=parsed.pages_without_text,
     )
 
 
-def _section(wire: object, text_chars: int) -> Section:
-    if not isinstance(wire, dict) or not isinstance(wire.get("heading_path"), list):
-        raise ValueError("a section must be an object with a heading path")
-    start, end = wire.get("start_char"), wire.get("end_char")
-    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start <= end <= text_chars:
-        raise ValueError("a section must lie inside the text")
-    return Section(
-        heading_path=tuple(_string(heading) for heading in wire["heading_path"]),
-        page=_number_or_none(wire.get("page")),
-        start_char=start,
-        end_char=end,
-        kind=_string(wire.get("kind", TEXT)),
-        table_header=_string(wire.get("table_header", "")),
-    )
+def _blocks(parsed: ParsedDocument) -> Iterator[tuple[Section, ...]]:
+    """The sections of each block."""
+    whole = Section(heading_path=(), page=None, start_char=0, end_char=len(parsed.text))
+    gathered: list[Section] = []
+    weighs = 0
+    for section in parsed.sections or ((whole,) if parsed.text else ()):
+        for part in _parts(section, parsed.text):
+            weighs += weight(part)
+            long = gathered and part.end_char - gathered[0].start_char > BLOCK_CHARS
+            if gathered and (long or weighs > BLOCK_WEIGHT):
+                yield tuple(gathered)
+                gathered, weighs = [], weight(part)
+            gathered.append(part)
+    if gathered:
+        yield tuple(gathered)
 
 
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a string")
-    return value
+def _parts(section: Section, text: str) -> Iterator[Section]:
+    """A section, cut after a paragraph, a line or at least a word when it is longer than a block."""
+    start = section.start_char
+    while section.end_char - start > BLOCK_CHARS:
+        end = paragraph_end(text, start, start + BLOCK_CHARS)
+        yield replace(section, start_char=start, end_char=end)
+        start = end
+    yield replace(section, start_char=start)
 
 
-def _number_or_none(value: object) -> int | None:
-    if value is not None and not isinstance(value, int):
-        raise ValueError("expected a number or null")
-    return value
+def paragraph_end(text: str, start: int, limit: int) -> int:
+    """The last place up to the limit at which a paragraph, else a line, else a word ends; else the limit."""
+    nearest = start + (limit - start) // 2
+    for mark, earliest in (("\n\n", nearest), ("\n", nearest), (" ", start)):
+        found = text.rfind(mark, earliest, limit)
+        if found > start:
+            return found + len(mark)
+    return limit

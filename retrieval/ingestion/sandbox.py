@@ -1,40 +1,34 @@
 """Reads files in a child process with limits, so that a hostile one costs a refusal and no more."""
 
 import errno
-import json
 import os
 import signal
-import socket
 import stat
-import subprocess
-import sys
 import time
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+import structlog
+
 from retrieval.errors import UnreadableFile
+from retrieval.ingestion import tesseract
+from retrieval.ingestion.channel import Channel
+from retrieval.ingestion.frames import FrameCheck
 from retrieval.ingestion.limits import MEGABYTE, ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument, from_json_object
+from retrieval.ingestion.parsed import Frame, ParsedDocument, Summary, joined
 from retrieval.ingestion.sniff import display_name
 
 PARSERS_MODULE = "retrieval.ingestion.parsers"
-START_SECONDS_MAX = 30.0  # imports on a cold, loaded machine; a warm one takes under one second
 FILES_PER_CHILD_MAX = 200  # memory that libraries never give back is freed with the child
-_LENGTH_BYTES = 8
-_NAME_CHARS_MAX = 1_000  # what is sent to the child; it shortens further for messages
-# JSON writes one character of text in at most 12 bytes, and text stands in an answer once.
-_ANSWER_BYTES_PER_CHAR = 12
-_CODE_ROOT = Path(__file__).resolve().parents[2]
-_PROGRAM = (
-    f"import sys; sys.path.insert(0, {str(_CODE_ROOT)!r}); "
-    "from retrieval.ingestion.parsers.child import main; main()"
-)
+_SWITCH_SECONDS = 5.0  # for a child to take an answer that it waits for
+
+log = structlog.get_logger()
 
 
 def parse_file(path: Path, name: str, limits: ParseLimits) -> ParsedDocument:
-    """Read one file in a child process of its own.
+    """Read one file in a child process of its own, and hold all of it.
 
     path: the file's bytes. name: as its sender called it; judged and shown, never opened.
 
@@ -48,12 +42,23 @@ class ParserPool:
     """One child process that reads many files, replaced after any failure. For one thread at a time.
 
     parsers_module: the module in the child whose PARSERS maps media types to parsers.
+    overrides: media types for which an installed parser replaces the built-in one.
+    ocr_languages: what text recognition reads, as `tesseract -l` names them, joined by "+".
     """
 
-    def __init__(self, limits: ParseLimits, *, parsers_module: str = PARSERS_MODULE) -> None:
+    def __init__(
+        self,
+        limits: ParseLimits,
+        *,
+        parsers_module: str = PARSERS_MODULE,
+        overrides: Collection[str] = (),
+        ocr_languages: str = tesseract.LANGUAGES,
+    ) -> None:
         self._limits = limits
         self._parsers_module = parsers_module
-        self._child: _Child | None = None
+        self._overrides = tuple(overrides)
+        self._ocr_languages = ocr_languages
+        self._child: Channel | None = None
         self._served = 0
 
     def __enter__(self) -> Self:
@@ -71,57 +76,114 @@ class ParserPool:
             child.stop()
 
     def parse(self, path: Path, name: str) -> ParsedDocument:
-        """Read one file, as `parse_file` does."""
+        """Read one file and hold all of it, as `parse_file` does."""
+        return joined(self.read(path, name))
+
+    def read(
+        self, source: int | Path, name: str, *, on_pages: Callable[[int], None] | None = None
+    ) -> Iterator[Frame]:
+        """Read one file block by block; the summary comes last. One file at a time: finish or close each.
+
+        source: its path, or a descriptor of its bytes that is read from the start and stays open.
+        on_pages: told how many pages were read, where the format has pages; not only at a block's end.
+
+        Raises UnreadableFile, at any point, with a sentence for people when it cannot be taken in.
+        """
         shown = display_name(name)
-        descriptor = _opened(path, shown, self._limits)
+        descriptor = os.dup(source) if isinstance(source, int) else _opened(source, shown)
         try:
-            reply = self._ask(descriptor, name, shown)
+            size = _checked_size(descriptor, shown, self._limits)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            child = self._started()
+            self._served += 1
+            yield from self._frames(child, _Reading(descriptor, name, shown, size, on_pages))
         finally:
             os.close(descriptor)
-        if "refused" in reply:
-            raise UnreadableFile(str(reply["refused"]))
-        if "failed" in reply:
-            self.close()
-            self._explain_failure(str(reply["failed"]), shown)
-        return self._document(reply, shown)
-
-    def _ask(self, descriptor: int, name: str, shown: str) -> dict[str, object]:
-        child = self._started()
-        try:
-            return child.ask(descriptor, name, self._limits)
-        except TimeoutError:
-            raise UnreadableFile(_too_slow(shown, self._limits.wall_seconds_max)) from None
-        except (EOFError, ConnectionError):
-            signal_number = child.stop()
-            self._explain_end(signal_number, shown)
-        except ValueError:
-            raise UnreadableFile(f"{shown} holds more text than can be taken in.") from None
-        finally:
-            self._served += 1
-            if child.broken or self._served >= FILES_PER_CHILD_MAX:
+            if self._child and (self._child.broken or self._served >= FILES_PER_CHILD_MAX):
                 self.close()
 
-    def _started(self) -> "_Child":
+    def _started(self) -> Channel:
+        if self._child is not None and self._child.broken:
+            self.close()  # a file before was left half-read
         if self._child is None:
-            self._child = _Child(self._limits, self._parsers_module)
+            self._child = Channel(self._limits, self._parsers_module, self._overrides)
             self._served = 0
+            for media_type, fault in self._child.faults.items():
+                log.error("parser.broken", media_type=media_type, fault=fault)
         return self._child
 
-    def _document(self, reply: dict[str, object], shown: str) -> ParsedDocument:
-        wire = reply.get("parsed")
+    def _frames(self, child: Channel, reading: "_Reading") -> Iterator[Frame]:
+        program = tesseract.found()
+        checked = FrameCheck()
         try:
-            if isinstance(wire, dict):
-                return from_json_object(wire)
+            child.ask(reading.descriptor, reading.name, ocr=program is not None)
+            while not checked.whole:
+                kind, content = self._next(child, reading)
+                if kind in ("block", "summary"):
+                    frame = checked.frame(content)
+                    self._refuse_excess(checked, frame, reading.shown)
+                    child.broken = not checked.whole
+                    yield frame
+                elif kind == "picture" and program:
+                    self._recognise(child, content, program, reading)
+                elif kind == "progress" and isinstance(content, int):
+                    reading.turned_to(content)
+                else:
+                    self._explain(child, kind, content, reading.shown)
+        except TimeoutError:
+            raise UnreadableFile(_too_slow(reading.shown, reading.seconds_allowed)) from None
+        except (EOFError, ConnectionError):
+            self._explain_end(child.stop(), reading.shown)
         except ValueError:
-            self.close()
-        raise UnreadableFile(f"{shown} could not be read: the reader's answer made no sense.")
+            raise UnreadableFile(
+                f"{reading.shown} could not be read: the reader's answer made no sense."
+            ) from None
 
-    def _explain_failure(self, error_class: str, shown: str) -> NoReturn:
-        if error_class == "MemoryError":
+    def _next(self, child: Channel, reading: "_Reading") -> tuple[str, object]:
+        """A frame's kind and content, within what is left of the file's time."""
+        a_while, in_all = (
+            self._limits.wall_seconds_max,
+            self._limits.seconds_in_all(reading.size, reading.pages),
+        )
+        left = in_all - reading.seconds
+        reading.seconds_allowed = a_while if a_while <= left else in_all
+        begun = time.monotonic()
+        try:
+            ((kind, content),) = child.frame(begun + min(a_while, left)).items()
+        finally:
+            reading.seconds += time.monotonic() - begun
+        return kind, content
+
+    def _recognise(self, child: Channel, asked: object, program: Path, reading: "_Reading") -> None:
+        """Have the text on a page's picture recognised and tell the child."""
+        told = asked if isinstance(asked, dict) else {}
+        length, dots = told.get("bytes"), told.get("dots_per_inch")
+        reading.pictures += 1
+        if not isinstance(length, int) or not isinstance(dots, int) or not 0 < length <= tesseract.BYTES_MAX:
+            raise ValueError("a picture must say its size")
+        if reading.pictures > self._limits.ocr_pages_max:
+            raise ValueError("too many pictures")
+        picture = child.received(length, time.monotonic() + self._limits.wall_seconds_max)
+        text = tesseract.recognised(picture, dots, program, self._ocr_languages, self._limits)
+        child.answer({"text": text}, time.monotonic() + _SWITCH_SECONDS)
+
+    def _refuse_excess(self, checked: FrameCheck, frame: Frame, shown: str) -> None:
+        """Hold the limits here too, because the child is not to be trusted with them."""
+        hidden = sum(map(len, frame.hidden)) if isinstance(frame, Summary) else 0
+        if checked.text_chars > self._limits.streamed_chars_max or hidden > self._limits.hidden_chars_max:
+            raise UnreadableFile(f"{shown} holds more text than can be taken in.")
+
+    def _explain(self, child: Channel, kind: str, content: object, shown: str) -> NoReturn:
+        if kind == "refused":
+            child.broken = False
+            raise UnreadableFile(str(content))
+        if kind != "failed":
+            raise ValueError("an unknown kind of frame")
+        if content == "MemoryError":
             allowed = self._limits.memory_bytes_max // MEGABYTE
             raise UnreadableFile(f"{shown} needs more than {allowed} MB of memory to be read.")
         refusal = UnreadableFile(f"{shown} is damaged or not what its name says, and cannot be read.")
-        refusal.add_note(f"the parser raised {error_class}")
+        refusal.add_note(f"the parser raised {content}")
         raise refusal
 
     def _explain_end(self, signal_number: int, shown: str) -> NoReturn:
@@ -132,96 +194,50 @@ class ParserPool:
         raise refusal from None
 
 
-class _Child:
-    """A running child and the socket to it. `broken` is true once it cannot be asked again."""
+class _Reading:
+    """One file while it is read, and what it has cost so far."""
 
-    def __init__(self, limits: ParseLimits, parsers_module: str) -> None:
-        self.broken = False
-        self._channel, theirs = socket.socketpair()
-        arguments = [sys.executable, "-I", "-c", _PROGRAM, json.dumps(asdict(limits)), parsers_module]
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 (no shell; every argument is ours)
-                arguments,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={"LANG": "C.UTF-8"},  # and nothing else: no address, no key, no password
-                start_new_session=True,
-            )
-        self._await_ready()
+    def __init__(
+        self, descriptor: int, name: str, shown: str, size: int, on_pages: Callable[[int], None] | None
+    ) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self.shown = shown
+        self.size = size
+        self.seconds = 0.0  # waited for the child, time spent with its frames left out
+        self.seconds_allowed = 0.0
+        self.pages = 0
+        self.pictures = 0
+        self._on_pages = on_pages
 
-    def ask(self, descriptor: int, name: str, limits: ParseLimits) -> dict[str, object]:
-        """Hand over a file and wait for the answer.
-
-        Raises TimeoutError, EOFError or ConnectionError when the child died, ValueError when the
-        answer is too long; the child is broken after each of them.
-        """
-        deadline = time.monotonic() + limits.wall_seconds_max
-        answer_bytes_max = (limits.text_chars_max + limits.hidden_chars_max) * _ANSWER_BYTES_PER_CHAR
-        self.broken = True  # until an answer came whole
-        request = json.dumps({"name": name[-_NAME_CHARS_MAX:]}).encode("ascii")
-        socket.send_fds(self._channel, [request], [descriptor])
-        length = int.from_bytes(self._receive(_LENGTH_BYTES, deadline), "big")
-        if length > answer_bytes_max:
-            raise ValueError("the answer is too long")
-        try:
-            reply = json.loads(self._receive(length, deadline))
-        except RecursionError:
-            raise ValueError("the answer is nested") from None
-        self.broken = not isinstance(reply, dict)
-        return reply if isinstance(reply, dict) else {}
-
-    def stop(self) -> int:
-        """End the child and everything it started; returns the signal it had died of, or 0."""
-        self._channel.close()
-        # A child that is already dying keeps its own reason: a later signal does not replace it.
-        if self._process.poll() is None:
-            _kill_group(self._process.pid)
-        return max(-self._process.wait(), 0)
-
-    def _await_ready(self) -> None:
-        try:
-            self._receive(1, time.monotonic() + START_SECONDS_MAX)
-        except (TimeoutError, EOFError, ConnectionError):
-            self.broken = True
-            ended_by = self.stop()
-            raise RuntimeError(f"the parser process did not start (ended by signal {ended_by})") from None
-
-    def _receive(self, length: int, deadline: float) -> bytes:
-        received = bytearray()
-        while len(received) < length:
-            self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
-            piece = self._channel.recv(min(length - len(received), MEGABYTE))
-            if not piece:
-                raise EOFError("the child closed its end")
-            received += piece
-        return bytes(received)
+    def turned_to(self, pages: int) -> None:
+        """Note that so many pages were read; the number only grows, and only that is progress."""
+        if pages <= self.pages:
+            raise ValueError("progress must go on")
+        self.pages = pages
+        if self._on_pages:
+            self._on_pages(pages)
 
 
-def _opened(path: Path, shown: str, limits: ParseLimits) -> int:
-    """A descriptor of a regular file of allowed size; links are not followed, pipes not waited for."""
+def _opened(path: Path, shown: str) -> int:
+    """A descriptor of the file; links are not followed, pipes not waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
         linked = isinstance(error, OSError) and error.errno == errno.ELOOP
         reason = "it is a link" if linked else getattr(error, "strerror", None) or "its path makes no sense"
         raise UnreadableFile(f"{shown} cannot be opened: {reason}.") from None
+
+
+def _checked_size(descriptor: int, shown: str, limits: ParseLimits) -> int:
+    """The bytes of a regular file of allowed size."""
     found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_size <= limits.file_bytes_max:
-        return descriptor
-    os.close(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableFile(f"{shown} is not a file.")
-    size, allowed = found.st_size / MEGABYTE, limits.file_bytes_max / MEGABYTE
-    raise UnreadableFile(f"{shown} has {size:,.1f} MB; a file may have {allowed:,.0f} MB. Split it.")
-
-
-def _kill_group(process_id: int) -> None:
-    try:
-        os.killpg(process_id, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it ended by itself in between
+    if found.st_size > limits.file_bytes_max:
+        size, allowed = found.st_size / MEGABYTE, limits.file_bytes_max / MEGABYTE
+        raise UnreadableFile(f"{shown} has {size:,.1f} MB; a file may have {allowed:,.0f} MB. Split it.")
+    return found.st_size
 
 
 def _too_slow(shown: str, seconds: float) -> str:

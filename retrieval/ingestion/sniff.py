@@ -1,5 +1,6 @@
 """Which kind of document a file is, from its content; a name only breaks ties between kinds of text."""
 
+import importlib
 import re
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -180,7 +181,9 @@ def _agreed(found: str, extension: str, shown: str, head: bytes, claimed: str) -
 
 def _added() -> dict[str, str]:
     """Types by extension of the parsers that a site has installed."""
-    return {}
+    # Looked up now: the parsers import this module.
+    found: dict[str, str] = importlib.import_module("retrieval.ingestion.parsers.registry").extensions()
+    return found
 
 
 def _kind_of_text(expected: str, shown: str, head: bytes) -> str:

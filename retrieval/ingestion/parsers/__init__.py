@@ -1,11 +1,6 @@
 """Which parser reads which media type."""
 
-from collections.abc import Callable
-from typing import BinaryIO
-
 from retrieval.ingestion import sniff
-from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.parsers import (
     code,
     csv,
@@ -14,6 +9,7 @@ from retrieval.ingestion.parsers import (
     epub,
     html,
     json,
+    jsonl,
     markdown,
     odt,
     pdf,
@@ -23,9 +19,9 @@ from retrieval.ingestion.parsers import (
     xlsx,
     zip,
 )
+from retrieval.ingestion.parsers.registry import Parser
 
-# Takes the open file, the name to show in messages and the limits; raises UnreadableFile.
-Parser = Callable[[BinaryIO, str, ParseLimits], ParsedDocument]
+__all__ = ["PARSERS", "Parser"]
 
 PARSERS: dict[str, Parser] = {
     sniff.PDF: pdf.parse,
@@ -42,6 +38,7 @@ PARSERS: dict[str, Parser] = {
     sniff.CSV: csv.parse,
     sniff.TSV: csv.parse,
     sniff.JSON: json.parse,
+    sniff.JSONL: jsonl.parse,
     sniff.CODE: code.parse,
     sniff.TEXT: text.parse,
 }

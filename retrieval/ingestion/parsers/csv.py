@@ -1,48 +1,63 @@
-"""Tables as text: each row a line that repeats the header, so that a row found alone still speaks."""
+"""Tables as text: Markdown rows whose header is known to each part, so that a row found alone still speaks."""
 
 import csv
-import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument
+from retrieval.ingestion.parsed import Frame
 from retrieval.ingestion.parsers.composer import Composer
-from retrieval.ingestion.parsers.decoding import decoded
-from retrieval.ingestion.parsers.tables import looks_like_header, row_lines
+from retrieval.ingestion.parsers.decoding import lines, opened
+from retrieval.ingestion.parsers.tables import looks_like_header
 from retrieval.ingestion.sniff import HEAD_BYTES, delimiter
 
 FIELD_CHARS_MAX = 100_000  # one field of this size is a document, not a value
+ROW_LINES_MAX = 10_000  # a row of fields with line breaks could otherwise go on for the whole file
 
 
-def parse(file: BinaryIO, name: str, limits: ParseLimits) -> ParsedDocument:
-    """Read rows by the delimiter that the file's beginning shows."""
-    text = decoded(file.read())
-    composer = Composer(name, "text/csv", limits)
-    for line in _lines(_rows(text, name)):
-        composer.line(line)
-    return composer.finish()
+def parse(file: BinaryIO, name: str, limits: ParseLimits) -> Iterator[Frame]:
+    """Read rows by the delimiter that the file's beginning shows, tabs included."""
+    mark = _delimiter(file)
+    composer = Composer(
+        name, "text/tab-separated-values" if mark == "\t" else "text/csv", limits, streamed=True
+    )
+    rows = _rows(file, name, mark)
+    first = next(rows, [])
+    headed = looks_like_header(first)
+    for _ in composer.table_blocks(first if headed else None, rows if headed else chain([first], rows)):
+        yield from composer.blocks()
+    yield from composer.ending()
 
 
-def _rows(text: str, name: str) -> Iterator[list[str]]:
+def _delimiter(file: BinaryIO) -> str:
+    text = opened(file)
+    head = text.read(HEAD_BYTES)
+    text.detach().seek(0)
+    return delimiter(head) or ","
+
+
+def _rows(file: BinaryIO, name: str, mark: str) -> Iterator[list[str]]:
     csv.field_size_limit(FIELD_CHARS_MAX)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text[:HEAD_BYTES]) or ",")
+    begun = [0]
+    rows = csv.reader(_bounded(lines(file, name), begun, name), delimiter=mark)
     try:
-        yield from rows
+        for row in rows:
+            begun[0] = rows.line_num
+            yield row
     except csv.Error as error:
         raise UnreadableFile(
             f"{name} cannot be read as a table at line {rows.line_num:,}: {error}."
         ) from None
 
 
-def _lines(rows: Iterator[list[str]]) -> Iterator[str]:
-    first = next(rows, [])
-    if looks_like_header(first):
-        return row_lines(rows, first)
-    return row_lines(_with_first(first, rows), None)
-
-
-def _with_first(first: list[str], rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    yield first
-    yield from rows
+def _bounded(found: Iterator[str], begun: list[int], name: str) -> Iterator[str]:
+    """The lines; refuses a row that goes on for too many. begun: holds the line that the row before ended at."""
+    for number, line in enumerate(found, start=1):
+        if number - begun[0] > ROW_LINES_MAX:
+            raise UnreadableFile(
+                f"{name} cannot be read as a table: the row at line {begun[0] + 1:,} goes on for more than "
+                f"{ROW_LINES_MAX:,} lines; a quotation mark is missing."
+            )
+        yield line

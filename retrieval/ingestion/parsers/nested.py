@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import MEGABYTE, ParseLimits
 from retrieval.ingestion.media_types import EML, ZIP
-from retrieval.ingestion.parsed import TABLE, ParsedDocument, Section
+from retrieval.ingestion.parsed import TABLE, ParsedDocument, Section, joined
 from retrieval.ingestion.parsers.composer import HEADING_CHARS_MAX, Composer
 from retrieval.ingestion.parsers.legible import collapsed
+from retrieval.ingestion.parsers.registry import Parser, Progress
 from retrieval.ingestion.sniff import HEAD_BYTES, sniff
 
 DEPTH_MAX = {ZIP: 2, EML: 3}  # an archive in an archive, a forwarded forward
@@ -79,9 +80,11 @@ def _read(media_type: str, file: io.BytesIO, name: str, budget: Budget, depth: i
         container = importlib.import_module(f"retrieval.ingestion.parsers.{module}")
         document: ParsedDocument = container.read(file, name, budget, depth + 1)
         return document
-    parsers = importlib.import_module("retrieval.ingestion.parsers").PARSERS
-    read: ParsedDocument = parsers[media_type](file, name, budget.limits)
-    return read
+    parsers: dict[str, Parser] = importlib.import_module("retrieval.ingestion.parsers").PARSERS
+    found = parsers[media_type](file, name, budget.limits)
+    if isinstance(found, ParsedDocument):
+        return found
+    return joined(frame for frame in found if not isinstance(frame, Progress))
 
 
 def compose_inner(document: ParsedDocument, composer: Composer, level: int) -> None:

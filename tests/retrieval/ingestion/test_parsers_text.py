@@ -1,14 +1,15 @@
 """Plain text, Markdown and CSV: what becomes text, what becomes hidden, where sections lie."""
 
-import json
+import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.errors import UnreadableFile
+from retrieval.ingestion.frames import dump_blocks, load_blocks
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import ParsedDocument, from_json_object, to_json_object
+from retrieval.ingestion.parsed import ParsedDocument, frames_of, joined
 from tests.retrieval.ingestion.made_files import POISON, parsed
 
 
@@ -54,7 +55,7 @@ def test_text_never_holds_what_a_database_or_a_pipe_refuses(words: str) -> None:
 
     assert "\x00" not in document.text
     assert document.text.encode("utf-8")
-    assert from_json_object(json.loads(json.dumps(to_json_object(document)))) == document
+    assert joined(load_blocks(io.BytesIO(b"".join(dump_blocks(frames_of(document)))))) == document
 
 
 def test_a_text_of_white_space_is_refused() -> None:
