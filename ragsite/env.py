@@ -60,6 +60,10 @@ class Environment(BaseSettings):
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
 
+    # Where clamd listens, unix:/path or tcp:host:port; empty: no virus scanner. While a configured one is
+    # away, documents wait.
+    clamav: str = Field(default="", pattern=r"^(unix:/.+|tcp:[^:]+:\d{1,5}|tcp:\[[0-9a-fA-F:]+\]:\d{1,5})?$")
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""
