@@ -73,6 +73,10 @@ class Environment(BaseSettings):
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
 
+    # Where clamd listens, unix:/path or tcp:host:port; empty: no virus scanner. While a configured one is
+    # away, documents wait.
+    clamav: str = Field(default="", pattern=r"^(unix:/.+|tcp:[^:]+:\d{1,5}|tcp:\[[0-9a-fA-F:]+\]:\d{1,5})?$")
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""

@@ -267,6 +267,7 @@ RAGSITE_LLM: dict[str, Any] = {
 RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
 RAGSITE_VERSIONS_KEPT = env.versions_kept
+RAGSITE_CLAMAV = env.clamav
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

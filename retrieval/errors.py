@@ -51,6 +51,13 @@ class LockedOriginal(RetrievalError):
     code = "locked_original"
 
 
+class ScannerUnavailable(RetrievalError):
+    """The configured virus scanner has not judged a file; it waits, because unscanned is not clean."""
+
+    code = "scanner_unavailable"
+    permanent = False
+
+
 class AccessRevoked(RetrievalError):
     """The asker's right to what is being told ended while it was being told."""
 

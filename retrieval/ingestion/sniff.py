@@ -1,44 +1,70 @@
 """Which kind of document a file is, from its content; a name only breaks ties between kinds of text."""
 
-import codecs
-import csv
+import importlib
 import re
-import zipfile
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from retrieval.errors import UnreadableFile
+from retrieval.ingestion.archives import (
+    TornArchive,
+    ends_as_archive,
+    kind_of_archive,
+    macro_part,
+    open_archive,
+)
+from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.media_types import (
+    BY_EXTENSION,
+    CODE,
+    CSV,
+    DOCX,
+    EML,
+    EPUB,
+    HTML,
+    JSON,
+    JSONL,
+    MARKDOWN,
+    ODT,
+    PDF,
+    PLAIN_KINDS,
+    PPTX,
+    RTF,
+    SPOKEN,
+    TEXT,
+    TSV,
+    XLSX,
+    ZIP,
+    ZIP_KINDS,
+    claim,
+    fits,
+    supported,
+)
+from retrieval.ingestion.text_kinds import (
+    DELIMITERS,
+    LEGACY,
+    XML,
+    begins_as_json,
+    begins_as_json_lines,
+    charset,
+    delimiter,
+    has_element,
+    kind_of_text,
+    letter_headers,
+)
 
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-HTML = "text/html"
-MARKDOWN = "text/markdown"
-CSV = "text/csv"
-TEXT = "text/plain"
+# fmt: off
+__all__ = [
+    "CODE", "CSV", "DELIMITERS", "DOCX", "EML", "EPUB", "HEAD_BYTES", "HTML", "JSON", "JSONL", "LEGACY",
+    "MARKDOWN", "ODT", "PDF", "PPTX", "RTF", "TEXT", "TSV", "XLSX", "ZIP", "charset", "delimiter",
+    "display_name", "sniff", "supported",
+]
+# fmt: on
 
 HEAD_BYTES = 65_536  # what `sniff` needs to see of a file
-DELIMITERS = ",;\t|"
-
-_BY_EXTENSION = {
-    ".pdf": PDF,
-    ".docx": DOCX,
-    ".html": HTML,
-    ".htm": HTML,
-    ".md": MARKDOWN,
-    ".csv": CSV,
-    ".txt": TEXT,
-}
-_SPOKEN = {
-    PDF: "a PDF document",
-    DOCX: "a Word document",
-    HTML: "a web page",
-    MARKDOWN: "Markdown",
-    CSV: "a table",
-    TEXT: "plain text",
-}
 _MAGIC = (
     (b"\xd0\xcf\x11\xe0", "an old or encrypted Office document"),
-    (b"{\\rtf", "rich text (RTF)"),
+    (b"{\\rtf", RTF),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
@@ -48,24 +74,10 @@ _MAGIC = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a Linux program"),
 )
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark begins it
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# Written by no text editor; one of them means that the file is something else.
-_BINARY = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
-LEGACY = "cp1252"  # what browsers read when a page says latin-1
 _SPACE = b"\xef\xbb\xbf \t\r\n\f"
-# A page begins with one of these, after comments and an XML declaration. Atomic, because a row of
-# comments could otherwise be divided in exponentially many ways.
-_PAGE_START = re.compile(
-    r"(?>\s+|<!--.*?-->|<\?xml[^>]*>)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
-_ELEMENT = re.compile(r"<(?:[a-z][a-z0-9]*)(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_XML_START = re.compile(r"\s*<(?:\?xml|svg|!DOCTYPE)\b", re.IGNORECASE)
+_PDF_HEADER = re.compile(rb"%PDF-\d\.\d")
+_PDF_HEADER_BEFORE = 1_024  # readers look for the header this far into a file
+_PDF_END = b"%%EOF"
 _NAME_CHARS_MAX = 120
 
 
@@ -76,25 +88,29 @@ def display_name(name: str) -> str:
     return shown[-_NAME_CHARS_MAX:] or "unnamed file"
 
 
-def sniff(head: bytes, name: str, file: BinaryIO) -> str:
+def sniff(head: bytes, name: str, file: BinaryIO, declared: str = "") -> str:
     """The media type of a file.
 
     head: its first HEAD_BYTES bytes. name: as the sender gave it. file: the whole, seekable.
+    declared: the Content-Type that came with it; "" and types such as application/octet-stream claim
+    nothing.
 
-    Raises UnreadableFile when the type is not supported, when content and name disagree, or when a
-    Word document carries macros.
+    Raises UnreadableFile when the type is not supported, when content, name and declared type disagree,
+    when a document carries macros, or when a file is of two kinds at once.
     """
     shown = display_name(name)
     extension = PurePosixPath(shown).suffix.lower()
     if not head:
         raise UnreadableFile(f"{shown} is empty.")
-    found = _from_signature(head, file, shown) or _from_text(head)
-    return _agreed(found, extension, shown, head)
-
-
-def supported() -> str:
-    """The extensions that can be taken in, for a sentence."""
-    return ", ".join(_BY_EXTENSION)
+    claimed = claim(declared)
+    found = _from_signature(head, file, shown) or kind_of_text(head)
+    _refuse_two_kinds(found, head, file, shown)
+    agreed = _agreed(found, extension, shown, head, claimed)
+    if not fits(claimed, agreed):
+        raise UnreadableFile(
+            f"{shown} was sent as {_quoted(claimed)} but holds {SPOKEN.get(agreed, agreed)}; send it as what it is."
+        )
+    return agreed
 
 
 def _from_signature(head: bytes, file: BinaryIO, shown: str) -> str | None:
@@ -108,114 +124,89 @@ def _from_signature(head: bytes, file: BinaryIO, shown: str) -> str | None:
 
 def _from_archive(file: BinaryIO, shown: str) -> str:
     try:
-        file.seek(0)
-        with zipfile.ZipFile(file) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        with open_archive(file, shown, ParseLimits()) as archive:
+            macros = macro_part(archive)
+            kind = kind_of_archive(archive)
+    except TornArchive:
         raise UnreadableFile(f"{shown} is a damaged or incomplete archive.") from None
-    if any(PurePosixPath(entry).name.lower() == "vbaproject.bin" for entry in names):
-        raise UnreadableFile(f"{shown} carries macros (vbaProject.bin); save it as .docx without them.")
-    if "[Content_Types].xml" in names and any(entry.startswith("word/") for entry in names):
-        return DOCX
-    if any(entry.startswith("xl/") for entry in names):
-        return "an Excel workbook"
-    return (
-        "a PowerPoint presentation" if any(entry.startswith("ppt/") for entry in names) else "a ZIP archive"
-    )
+    if macros and kind not in (ZIP, EPUB):
+        raise UnreadableFile(
+            f"{shown} carries macros ({display_name(macros)}); save it without them and send it again."
+        )
+    return kind
 
 
-def _from_text(head: bytes) -> str:
-    encoding = charset(head, partial=True)
-    if encoding is None:
-        return "binary content"
-    text = head.decode(encoding, errors="replace")
-    if _PAGE_START.match(text):
-        return HTML
-    return "XML" if _XML_START.match(text) else TEXT
+def _refuse_two_kinds(found: str, head: bytes, file: BinaryIO, shown: str) -> None:
+    """One file that two programs read as two things is made to slip past a check."""
+    if found in ZIP_KINDS:
+        return
+    words = SPOKEN.get(found, found)
+    if ends_as_archive(file):
+        raise UnreadableFile(f"{shown} is {words} and a ZIP archive at once; send them as two files.")
+    if found != PDF and _PDF_HEADER.search(head[:_PDF_HEADER_BEFORE]) and _pdf_ends(file):
+        raise UnreadableFile(
+            f"{shown} is {words} and a PDF document at once: its PDF header is not at the beginning."
+        )
 
 
-def _agreed(found: str, extension: str, shown: str, head: bytes) -> str:
+def _pdf_ends(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(max(size - _PDF_HEADER_BEFORE, 0))
+    return _PDF_END in file.read()
+
+
+def _agreed(found: str, extension: str, shown: str, head: bytes, claimed: str) -> str:
     """The type that both content and extension allow."""
-    expected = _BY_EXTENSION.get(extension)
+    expected = BY_EXTENSION.get(extension)
+    if extension and expected is None and extension in (added := _added()):
+        return added[extension]
     if extension and expected is None:
         raise UnreadableFile(f"Files of type {extension} are not supported yet; supported are {supported()}.")
-    if expected is None and found not in _SPOKEN:
+    if expected is None and found == TEXT and claimed in PLAIN_KINDS:
+        expected = claimed  # without an extension, the sender's word says which kind of text
+    if expected is None and found not in SPOKEN:
         raise UnreadableFile(
             f"{shown} holds {found}, which is not supported yet; supported are {supported()}."
         )
     if expected in (None, found):
         return found
-    if found == TEXT and expected in (MARKDOWN, CSV, HTML):
+    if expected == CODE and found in (XML, HTML, EML, TEXT):
+        return CODE  # kept as letters and never rendered, whatever they spell
+    if found == EML and expected in PLAIN_KINDS:
+        return expected  # a note that begins as a letter does
+    if found == TEXT and expected in PLAIN_KINDS | {HTML}:
         return _kind_of_text(expected, shown, head)
-    raise _conflict(shown, extension, _SPOKEN.get(found, found))
+    raise _conflict(shown, extension, SPOKEN.get(found, found))
+
+
+def _added() -> dict[str, str]:
+    """Types by extension of the parsers that a site has installed."""
+    # Looked up now: the parsers import this module.
+    found: dict[str, str] = importlib.import_module("retrieval.ingestion.parsers.registry").extensions()
+    return found
 
 
 def _kind_of_text(expected: str, shown: str, head: bytes) -> str:
     """The kind a name claims for plain text, if the text bears it out."""
-    text = head.decode(charset(head, partial=True) or "utf-8", errors="replace")
-    if expected == HTML and not _ELEMENT.search(text):
-        raise _conflict(shown, ".html", "plain text without a single element")
-    if expected == CSV and delimiter(text) is None:
-        raise _conflict(shown, ".csv", "plain text without consistent columns")
+    text = head.decode(charset(head, partial=True) or "utf-8", errors="replace").lstrip("\ufeff")
+    extension = PurePosixPath(shown).suffix.lower() or expected
+    if expected == HTML and not has_element(text):
+        raise _conflict(shown, extension, "plain text without a single element")
+    if expected in (CSV, TSV) and delimiter(text) is None:
+        raise _conflict(shown, extension, "plain text without consistent columns")
+    if expected == JSON and not begins_as_json(text):
+        raise _conflict(shown, extension, "plain text that no JSON value begins with")
+    if expected == JSONL and not begins_as_json_lines(text):
+        raise _conflict(shown, extension, "plain text whose first line is no JSON value")
+    if expected == EML and not letter_headers(text):
+        raise _conflict(shown, extension, "plain text without the headers of an e-mail")
     return expected
-
-
-def charset(content: bytes, *, partial: bool = False) -> str | None:
-    """The encoding of text, from its byte-order mark or its bytes; None when it is not text.
-
-    partial: the content may end inside a character.
-    """
-    for mark, name in _MARKS:
-        if content.startswith(mark):
-            return name if _decodes(content, name, partial) else None
-    if _BINARY.search(content):
-        return _wide(content, partial)
-    return "utf-8" if _decodes(content, "utf-8", partial) else LEGACY
-
-
-def delimiter(text: str) -> str | None:
-    """What separates the columns of a table, "," for a single column; None when lines disagree.
-
-    text: the beginning of a file; an unfinished last line does no harm.
-    """
-    whole, _, unfinished = text.rpartition("\n")
-    lines = [line for line in (whole or unfinished).splitlines()[:200] if line.strip()]
-    for candidate in sorted(DELIMITERS, key=lambda mark: -lines[0].count(mark) if lines else 0):
-        widths = _widths(lines, candidate)
-        common = max(set(widths), key=widths.count, default=0)
-        # Three rows in four, because exports end in totals, begin with a remark and have ragged rows.
-        if common > 1 and widths.count(common) >= 0.75 * len(widths):
-            return candidate
-    return "," if lines and not any(mark in line for line in lines for mark in DELIMITERS) else None
-
-
-def _widths(lines: list[str], candidate: str) -> list[int]:
-    try:
-        return [len(row) for row in csv.reader((line + "\n" for line in lines), delimiter=candidate) if row]
-    except csv.Error:
-        return []
 
 
 def _conflict(shown: str, extension: str, found: str) -> UnreadableFile:
     return UnreadableFile(f"{shown} is named {extension} but holds {found}; rename it or send the original.")
 
 
-def _wide(content: bytes, partial: bool) -> str | None:
-    """UTF-16 without a mark, recognised by Latin letters in every second byte."""
-    pairs = content[: len(content) // 2 * 2]
-    for name, letters, zeros in (
-        ("utf-16-le", pairs[::2], pairs[1::2]),
-        ("utf-16-be", pairs[1::2], pairs[::2]),
-    ):
-        mostly_latin = zeros.count(0) > len(zeros) * 0.7
-        if pairs and mostly_latin and not _BINARY.search(letters) and _decodes(content, name, partial):
-            return name
-    return None
-
-
-def _decodes(content: bytes, name: str, partial: bool) -> bool:
-    try:
-        codecs.getincrementaldecoder(name)().decode(content, final=not partial)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _quoted(claimed: str) -> str:
+    """A declared type as it may be shown: it came from a stranger."""
+    return "".join(character for character in claimed if character.isprintable())[:80]

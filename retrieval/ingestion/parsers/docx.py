@@ -7,6 +7,7 @@ from typing import BinaryIO
 import docx
 from docx.document import Document
 from docx.opc.exceptions import OpcError
+from docx.opc.part import Part
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 from lxml import etree
@@ -15,21 +16,24 @@ from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.parsers.composer import Composer
-from retrieval.ingestion.parsers.docx_package import check_package
+from retrieval.ingestion.parsers.docx_numbering import Numbering
 from retrieval.ingestion.parsers.docx_runs import FALLBACK, pieces
-from retrieval.ingestion.parsers.tables import looks_like_header, row_lines
+from retrieval.ingestion.parsers.package import check_package, outside_references, xml_parser
+from retrieval.ingestion.parsers.tables import looks_like_header
 
 _MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _HEADING_STYLE = re.compile(r"heading (\d)", re.IGNORECASE)
 _NOTES = ("footnotes+xml", "endnotes+xml")
 _UNSEEN_PARTS = ("comments+xml", "custom-properties+xml", "customXml")
 _PROPERTIES = ("title", "subject", "keywords", "comments", "category", "content_status")
+_FOREIGN = "/aFChunk"  # a whole file of another kind that Word puts in the place of a mark
+_MARKUP = re.compile(r"<[^<>]{0,2000}>")
 _ROW, _CELL, _PARAGRAPH, _TABLE = qn("w:tr"), qn("w:tc"), qn("w:p"), qn("w:tbl")
 
 
 def parse(file: BinaryIO, name: str, limits: ParseLimits) -> ParsedDocument:
     """Read a Word document after its package was checked; nothing outside it is opened."""
-    check_package(file, name, limits)
+    check_package(file, name, limits, "Word document")
     file.seek(0)
     try:
         document = docx.Document(file)
@@ -48,14 +52,14 @@ class _Writer:
     def __init__(self, document: Document, composer: Composer) -> None:
         self._document = document
         self._composer = composer
+        self._numbering = Numbering(document)
+        self._notes: dict[tuple[str, str], int] = {}  # in the order of their marks in the text
         self.title = ""  # of the paragraph styled as the title, if there is one
 
     def write(self) -> None:
         """Body, then notes, then everything a reader does not see."""
         self._blocks(self._document.element.body)
-        for part in self._parts(_NOTES):
-            for paragraph in etree.fromstring(part, _parser()).iter(_PARAGRAPH):
-                self._composer.paragraph("".join(t.text or "" for t in paragraph.iter(qn("w:t"))))
+        self._write_notes()
         self._hide_unseen()
 
     def _blocks(self, container: BaseOxmlElement) -> None:
@@ -74,8 +78,8 @@ class _Writer:
             self._composer.heading(1, text)
         elif level is not None:
             self._composer.heading(level + bool(self.title), text)
-        elif _listed(paragraph, style):
-            self._composer.line(f"- {text}" if text.strip() else "")
+        elif text.strip() and (mark := self._numbering.mark(paragraph, style)) is not None:
+            self._composer.line(f"{mark} {text}")
         else:
             self._composer.paragraph(text)
         for box in _text_boxes(paragraph):
@@ -84,19 +88,32 @@ class _Writer:
     def _text(self, paragraph: BaseOxmlElement) -> str:
         seen: list[str] = []
         unseen: list[str] = []
-        for text, visible in pieces(paragraph, self._document.styles):
+        for text, visible in pieces(paragraph, self._document.styles, self._reference):
             (seen if visible else unseen).append(text)
         self._composer.hide("".join(unseen))
         return "".join(seen)
 
+    def _reference(self, kind: str, identity: str) -> str:
+        """The mark of a note in the text, numbered in reading order."""
+        number = self._notes.setdefault((kind, identity), len(self._notes) + 1)
+        return f"[{number}]"
+
+    def _write_notes(self) -> None:
+        """Notes under the number of their mark; those that nothing refers to come last."""
+        found: list[tuple[int, str]] = []
+        for part in self._parts(_NOTES):
+            for note in etree.fromstring(part, xml_parser()):
+                key = (etree.QName(note).localname, note.get(qn("w:id"), ""))
+                if text := "\n".join(_note_lines(note)).strip():
+                    found.append((self._notes.get(key, 0), text))
+        for number, text in sorted(found, key=lambda note: note[0] or len(self._notes) + 1):
+            self._composer.paragraph(f"[{number}] {text}" if number else text)
+
     def _table(self, table: BaseOxmlElement) -> None:
         elements = list(table.iterchildren(_ROW))
         rows = [[self._cell(cell) for cell in row.iter(_CELL) if cell.getparent() is row] for row in elements]
-        if len(rows) > 1 and (_marked_as_header(elements[0]) or looks_like_header(rows[0])):
-            lines = row_lines(rows[1:], rows[0])
-        else:
-            lines = row_lines(rows, None)
-        self._composer.paragraph("\n".join(lines))
+        headed = len(rows) > 1 and (_marked_as_header(elements[0]) or looks_like_header(rows[0]))
+        self._composer.table(rows[0] if headed else None, rows[1:] if headed else rows)
 
     def _cell(self, cell: BaseOxmlElement) -> str:
         return " ".join(filter(None, (self._text(paragraph).strip() for paragraph in cell.iter(_PARAGRAPH))))
@@ -114,8 +131,20 @@ class _Writer:
             self._composer.hide(drawing.get("descr") or "")
             self._composer.hide(drawing.get("title") or "")
         for part in self._parts(_UNSEEN_PARTS):
-            words = etree.fromstring(part, _parser()).itertext()
+            words = etree.fromstring(part, xml_parser()).itertext()
             self._composer.hide(" ".join(words))
+        for part in self._document.part.package.iter_parts():
+            self._hide_references(part)
+
+    def _hide_references(self, part: Part) -> None:
+        """What Word would fetch or insert on opening; it stays outside and is noted."""
+        for reference in outside_references(part.rels.xml):
+            self._composer.hide(reference)
+        for relationship in part.rels.values():
+            if relationship.reltype.endswith(_FOREIGN) and not relationship.is_external:
+                foreign = relationship.target_part
+                self._composer.hide(f"Foreign content (altChunk), not taken in: {foreign.partname}")
+                self._composer.hide(_MARKUP.sub(" ", foreign.blob.decode("utf-8", "replace")))
 
     def _parts(self, kinds: Iterable[str]) -> Iterator[bytes]:
         """The XML of the parts whose content type or place names one of these kinds."""
@@ -125,8 +154,9 @@ class _Writer:
                 yield part.blob
 
 
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+def _note_lines(note: etree._Element) -> Iterator[str]:
+    for paragraph in note.iter(_PARAGRAPH):
+        yield "".join(t.text or "" for t in paragraph.iter(qn("w:t"))).strip()
 
 
 def _flattened(container: BaseOxmlElement) -> Iterator[BaseOxmlElement]:
@@ -152,11 +182,6 @@ def _heading_level(paragraph: BaseOxmlElement, style: str) -> int | None:
     outline = paragraph.find(f"{qn('w:pPr')}/{qn('w:outlineLvl')}")
     value = outline.get(qn("w:val"), "9") if outline is not None else "9"
     return int(value) + 1 if value.isdigit() and int(value) < 9 else None
-
-
-def _listed(paragraph: BaseOxmlElement, style: str) -> bool:
-    numbered = paragraph.find(f"{qn('w:pPr')}/{qn('w:numPr')}") is not None
-    return numbered or style.lower().startswith("list ")
 
 
 def _marked_as_header(row: BaseOxmlElement) -> bool:

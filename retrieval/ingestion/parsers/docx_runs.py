@@ -1,6 +1,6 @@
 """Which runs of a Word paragraph a reader sees, with formatting inherited from styles."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
@@ -10,15 +10,21 @@ from retrieval.ingestion.parsers.colours import BLACK, WHITE, Colour, colour, in
 
 _HALF_POINTS_MIN = 4  # two points; the smallest print is set at five
 _OFF = ("0", "false", "off", "none")
-_STYLES_DEEP = 10  # styles are based on styles; Word itself stops at ten
+STYLES_DEEP = 10  # styles are based on styles; Word itself stops at ten
 _BREAKS = {qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:tab"): "\t", qn("w:noBreakHyphen"): "-"}
+_REFERENCES = {qn("w:footnoteReference"): "footnote", qn("w:endnoteReference"): "endnote"}
 _TEXT, _DELETED = qn("w:t"), qn("w:delText")
 # A text box is written twice: for new readers and, in here, for old ones.
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 
 
-def pieces(paragraph: BaseOxmlElement, styles: Styles) -> Iterator[tuple[str, bool]]:
-    """The paragraph's text in order, each piece with whether a reader sees it."""
+def pieces(
+    paragraph: BaseOxmlElement, styles: Styles, reference: Callable[[str, str], str]
+) -> Iterator[tuple[str, bool]]:
+    """The paragraph's text in order, each piece with whether a reader sees it.
+
+    reference: gives the mark of a note by its kind, "footnote" or "endnote", and its id.
+    """
     for run in paragraph.iter(qn("w:r")):
         if _within(run, FALLBACK) or _owner(run) is not paragraph:
             continue  # the same text box a second time, or a paragraph of its own
@@ -30,6 +36,8 @@ def pieces(paragraph: BaseOxmlElement, styles: Styles) -> Iterator[tuple[str, bo
                 yield child.text or "", False
             elif child.tag in _BREAKS:
                 yield _BREAKS[child.tag], seen
+            elif child.tag in _REFERENCES:
+                yield reference(_REFERENCES[child.tag], child.get(qn("w:id"), "")), seen
 
 
 def _hidden(run: BaseOxmlElement, paragraph: BaseOxmlElement, styles: Styles) -> bool:
@@ -56,7 +64,7 @@ def _formats(run: BaseOxmlElement, paragraph: BaseOxmlElement, styles: Styles) -
 
 def _style_formats(reference: BaseOxmlElement | None, styles: Styles) -> Iterator[BaseOxmlElement]:
     wanted = reference.get(qn("w:val")) if reference is not None else None
-    for _ in range(_STYLES_DEEP):
+    for _ in range(STYLES_DEEP):
         style = styles.element.get_by_id(wanted) if wanted else None
         if style is None:
             return

@@ -10,8 +10,9 @@ from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.parsers.composer import Composer, collapsed
 from retrieval.ingestion.parsers.decoding import decoded
+from retrieval.ingestion.parsers.html_main import MainText, main_text
 from retrieval.ingestion.parsers.html_style import Declarations, Look, StyleSheet, hides, invisible, looks
-from retrieval.ingestion.parsers.tables import looks_like_header, row_lines
+from retrieval.ingestion.parsers.tables import looks_like_header
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DROPPED = {
@@ -38,6 +39,7 @@ _BLOCKS = {
     "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
 }
 # fmt: on
+_ARTICLES = {"main", "article"}
 _BREAK = "\x1e"  # stands for <br> among inline text, where newlines are only spaces
 _LISTED = {"li": "- ", "dt": "", "dd": "", "option": "- "}
 _UNSEEN_ATTRIBUTES = {
@@ -55,8 +57,9 @@ _UNSEEN_ATTRIBUTES = {
 def parse(file: BinaryIO, name: str, limits: ParseLimits) -> ParsedDocument:
     """Read a page; its first top heading is the title, else its <title>."""
     composer = Composer(name, "text/html", limits)
-    page = tree(decoded(file.read(), markup=True), name)
-    title = compose(page, composer)
+    markup = decoded(file.read(), markup=True)
+    page = tree(markup, name)
+    title = compose(page, composer, main_text(markup, page))
     return composer.finish("" if page.find(".//h1") is not None else title)
 
 
@@ -80,10 +83,13 @@ def tree(markup: str, name: str) -> lxml_html.HtmlElement:
     return root
 
 
-def compose(root: lxml_html.HtmlElement, composer: Composer) -> str:
-    """Write a page down; returns the text of its <title>."""
+def compose(root: lxml_html.HtmlElement, composer: Composer, main: MainText | None = None) -> str:
+    """Write a page down; returns the text of its <title>.
+
+    main: the page's article, so that what is visible around it is left out; None writes everything.
+    """
     styles = [style.text or "" for style in root.iter("style")]
-    _Page(composer, StyleSheet(styles)).walk(root, Look())
+    _Page(composer, StyleSheet(styles), main).walk(root, Look())
     titles = [collapsed(title.text_content()) for title in root.iter("title")]
     for title in titles:
         if not composer.shows(title):
@@ -94,9 +100,11 @@ def compose(root: lxml_html.HtmlElement, composer: Composer) -> str:
 class _Page:
     """One walk over a page, collecting inline text until a block ends."""
 
-    def __init__(self, composer: Composer, sheet: StyleSheet) -> None:
+    def __init__(self, composer: Composer, sheet: StyleSheet, main: MainText | None) -> None:
         self._composer = composer
         self._sheet = sheet
+        self._main = main
+        self._article = 0  # how many elements around this place mark an article
         self._inline: list[str] = []
         self._prefix: str | None = None  # of a list item; None for a paragraph
         self._flat = False  # inside a heading or a cell, where blocks are only spaces
@@ -114,7 +122,9 @@ class _Page:
         if self._hidden(element, style):
             self._hide_all(element)
         else:
+            self._article += element.tag in _ARTICLES
             self._visible(element, look)
+            self._article -= element.tag in _ARTICLES
 
     def _visible(self, element: lxml_html.HtmlElement, look: Look) -> None:
         tag = element.tag
@@ -122,7 +132,9 @@ class _Page:
             self._inline.append(_BREAK)
         elif tag in _HEADINGS and not self._flat:
             self._flush()
-            self._composer.heading(_HEADINGS[tag], self._flat_text(element, look))
+            text = self._flat_text(element, look)
+            if tag == "h1" or self._wanted(text):
+                self._composer.heading(_HEADINGS[tag], text)
         elif tag == "table" and not self._flat and _tabular(element):
             self._flush()
             self._table(element, look)
@@ -165,13 +177,17 @@ class _Page:
         lines = "".join(self._inline)
         self._inline = []
         text = "\n".join(filter(None, (collapsed(line) for line in lines.split(_BREAK))))
-        if not text:
+        if not text or not self._wanted(text):
             return
         if self._prefix is None:
             self._composer.paragraph(text)
         else:
             self._composer.line(self._prefix + text)
             self._prefix = ""
+
+    def _wanted(self, text: str) -> bool:
+        """Whether a visible block is more than the menus and footers around an article."""
+        return self._main is None or self._article > 0 or self._main.holds(text)
 
     def _flat_text(self, element: lxml_html.HtmlElement, look: Look) -> str:
         outer, self._inline, was_flat, self._flat = self._inline, [], self._flat, True
@@ -194,8 +210,7 @@ class _Page:
         elements = list(table.iter("tr"))
         rows = [self._row(row, look) for row in elements]
         headed = len(rows) > 1 and _headed(elements, rows)
-        lines = row_lines(rows[1:], rows[0]) if headed else row_lines(rows, None)
-        self._composer.paragraph("\n".join(lines))
+        self._composer.table(rows[0] if headed else None, rows[1:] if headed else rows)
 
     def _row(self, row: lxml_html.HtmlElement, look: Look) -> list[str]:
         body = row.getparent()

@@ -13,6 +13,7 @@ from docx.shared import Pt, RGBColor
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.parsed import TABLE
 from tests.retrieval.ingestion.made_files import POISON, archive, delete, parsed, shade, with_part, word
 
 WHITE = RGBColor(0xFF, 0xFF, 0xFF)
@@ -43,14 +44,16 @@ def test_headings_lists_and_tables_are_kept_in_order() -> None:
 
     assert document.title == "Staff handbook"
     assert document.text == (
-        "Staff handbook\n\nFor everybody.\n\nLeave\n\nAsk early.\n- by letter\n- by call\n\nSick leave\n\n"
-        "Days: 1 to 42; Paid by: employer\nDays: more; Paid by: insurance"
+        "Staff handbook\n\nFor everybody.\n\nLeave\n\nAsk early.\n- by letter\n1. by call\n\nSick leave\n\n"
+        "| Days | Paid by |\n| --- | --- |\n| 1 to 42 | employer |\n| more | insurance |"
     )
     assert [section.heading_path for section in document.sections] == [
         ("Staff handbook",),
         ("Staff handbook", "Leave"),
         ("Staff handbook", "Leave", "Sick leave"),
+        ("Staff handbook", "Leave", "Sick leave"),
     ]
+    assert document.sections[-1].kind == TABLE
 
 
 def vanished(document: Document) -> None:
@@ -148,7 +151,7 @@ def test_white_text_in_a_dark_cell_stays_text() -> None:
         shade(cell, "003366")
         cell.paragraphs[0].add_run("Total").font.color.rgb = WHITE
 
-    assert parsed(word(write), "a.docx").text == "Total"
+    assert parsed(word(write), "a.docx").text == "| Total |  |"
 
 
 def test_white_text_in_a_table_whose_style_colours_cells_stays_text() -> None:
@@ -156,7 +159,7 @@ def test_white_text_in_a_table_whose_style_colours_cells_stays_text() -> None:
         table = document.add_table(rows=1, cols=2, style="Medium Shading 1 Accent 1")
         table.rows[0].cells[0].paragraphs[0].add_run("Total").font.color.rgb = WHITE
 
-    assert parsed(word(write), "a.docx").text == "Total"
+    assert parsed(word(write), "a.docx").text == "| Total |  |"
 
 
 def test_a_run_that_switches_hiding_off_stays_text() -> None:

@@ -45,7 +45,9 @@ def test_scripts_and_styles_are_neither_text_nor_hidden_text() -> None:
 def test_rows_of_a_table_repeat_its_header() -> None:
     rows = "<tr><th>Kind<th>Limit</tr><tr><td>Lunch<td>20 <b>EUR</b></tr><tr><td>Dinner<td>40</tr>"
 
-    assert page(f"<table>{rows}</table>").text == "Kind: Lunch; Limit: 20 EUR\nKind: Dinner; Limit: 40"
+    assert page(f"<table>{rows}</table>").text == (
+        "| Kind | Limit |\n| --- | --- |\n| Lunch | 20 EUR |\n| Dinner | 40 |"
+    )
 
 
 def test_a_table_that_lays_out_a_page_is_read_as_the_page() -> None:

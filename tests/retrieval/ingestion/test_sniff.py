@@ -92,8 +92,10 @@ def test_a_name_that_contradicts_the_content_is_refused_naming_both(
 
 
 def test_an_unsupported_type_is_refused_with_the_supported_ones() -> None:
-    assert refusal(b"print()", "a.py") == (
-        "Files of type .py are not supported yet; supported are .pdf, .docx, .html, .htm, .md, .csv, .txt."
+    assert refusal(b"AC1032", "a.dwg") == (
+        "Files of type .dwg are not supported yet; supported are .pdf, .docx, .xlsx, .pptx, .odt, .rtf, .epub, "
+        ".html, .htm, .xhtml, .md, .markdown, .csv, .tsv, .tab, .json, .jsonl, .ndjson, .eml, .txt, .text, "
+        ".log, .zip and source code."
     )
 
 
