@@ -264,6 +264,8 @@ RAGSITE_LLM: dict[str, Any] = {
 }
 RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
+RAGSITE_OPEN_UPLOADS_MAX = env.open_uploads_max
+RAGSITE_OPEN_UPLOAD_BYTES_MAX = env.open_upload_bytes_max
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

@@ -17,6 +17,7 @@ from retrieval.models.index import (
     LexemeFrequency,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
+from retrieval.models.resumable import ResumableUpload
 
 __all__ = [
     "TERM_SPACE",
@@ -36,5 +37,6 @@ __all__ = [
     "GlossaryTerm",
     "LexemeFrequency",
     "Query",
+    "ResumableUpload",
     "TenantPolicy",
 ]
