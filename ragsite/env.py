@@ -62,6 +62,8 @@ class Environment(BaseSettings):
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=512 * 1024 * 1024, ge=1024)
     versions_kept: int = Field(default=5, ge=0)  # of a document, beside the one that is read
+    open_uploads_max: int = Field(default=20, ge=1)  # of one person, in parts
+    open_upload_bytes_max: int = Field(default=4 * 1024**3, ge=1024)
 
     # Originals: where they lie, and what wraps the tenants' keys: base64 of 32 bytes, or several as
     # id:base64,id:base64, of which the first wraps and all unwrap.

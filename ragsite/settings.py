@@ -268,6 +268,8 @@ RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
 RAGSITE_VERSIONS_KEPT = env.versions_kept
 RAGSITE_CLAMAV = env.clamav
+RAGSITE_OPEN_UPLOADS_MAX = env.open_uploads_max
+RAGSITE_OPEN_UPLOAD_BYTES_MAX = env.open_upload_bytes_max
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

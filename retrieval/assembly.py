@@ -136,13 +136,14 @@ def ingestion_components() -> "IngestionComponents":
     from retrieval.guardrails.documents import DefaultDocumentGuardrail
     from retrieval.ingestion.limits import ParseLimits
     from retrieval.ingestion.pipeline import IngestionComponents
-    from retrieval.ingestion.reader import PooledReader
+    from retrieval.ingestion.reader import PooledReader, PooledScanner
     from retrieval.ingestion.splitter import Splitter
     from retrieval.search.space import check_recorded_space
 
+    limits = ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)
     return IngestionComponents(
-        scan=lambda descriptor, name, declared_type: None,
-        read=PooledReader(ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)),
+        scan=PooledScanner(settings.RAGSITE_CLAMAV, limits),
+        read=PooledReader(limits),
         split=Splitter(tokenizer()).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         encoder=encoder(),

@@ -18,6 +18,16 @@ from retrieval.errors import (
     RetrievalError,
     UnreadableFile,
 )
+from retrieval.uploads.errors import (
+    ChecksumMismatch,
+    TooManyUploads,
+    UploadConflict,
+    UploadGone,
+    UploadTooLarge,
+)
+
+# Of the tus protocol; no other standard has the number.
+CHECKSUM_MISMATCH = 460
 
 STATUS: dict[type[RetrievalError], int] = {
     AccessRevoked: status.HTTP_403_FORBIDDEN,
@@ -26,6 +36,11 @@ STATUS: dict[type[RetrievalError], int] = {
     GrantRefused: status.HTTP_400_BAD_REQUEST,
     ChangeRefused: status.HTTP_400_BAD_REQUEST,
     PreviewTooLarge: status.HTTP_400_BAD_REQUEST,
+    UploadTooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    TooManyUploads: status.HTTP_429_TOO_MANY_REQUESTS,
+    UploadConflict: status.HTTP_409_CONFLICT,
+    UploadGone: status.HTTP_410_GONE,
+    ChecksumMismatch: CHECKSUM_MISMATCH,
     EncoderMismatch: status.HTTP_503_SERVICE_UNAVAILABLE,
     EncoderUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
     GeneratorUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,

@@ -10,6 +10,7 @@ from retrieval.api import (
     keys,
     originals,
     pages,
+    resumable,
     tenants,
     uploads,
 )
@@ -50,6 +51,8 @@ urlpatterns = [
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),
     path("api/v1/documents/<uuid:document_id>", DocumentView.as_view(), name="api-document"),
     path("api/v1/documents/<uuid:document_id>/file", originals.original_view, name="api-original"),
+    path("api/v1/uploads/", resumable.uploads_view, name="api-uploads"),
+    path("api/v1/uploads/<uuid:upload_id>", resumable.upload_view, name="api-upload"),
     path("api/v1/collections", CollectionsView.as_view(), name="api-collections"),
     path(
         "api/v1/collections/<uuid:target_id>/grants",

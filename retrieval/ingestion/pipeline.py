@@ -4,6 +4,7 @@ A step may be done twice and counts once: whoever goes on after a worker died be
 checkpoint, and chunks are written together with the number that says how many are there.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,7 @@ from retrieval.ingestion.checkpoints import Parsed, Pieces, keep_parsed, keep_pi
 from retrieval.ingestion.leases import Lease, LeaseLost, State, Suspended
 from retrieval.ingestion.parsed import Frame, ParsedBlock, Region
 from retrieval.ingestion.publish import begin_anew, publish, tidy
+from retrieval.ingestion.scan.findings import Findings
 from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import ChunkIndex, DocumentGuardrail, Encoder
 from retrieval.models import Document, DocumentVersion, Ingestion
@@ -34,7 +36,7 @@ JUDGED_AT_ONCE = 200
 
 
 class Scan(Protocol):
-    def __call__(self, descriptor: int, name: str, declared_type: str) -> None:
+    def __call__(self, descriptor: int, name: str, declared_type: str) -> Findings:
         """Look at a file before anything reads it. Raises UnreadableFile, ScannerUnavailable."""
         ...
 
@@ -149,7 +151,10 @@ def parsed_of(lease: Lease, work: Ingestion, components: IngestionComponents) ->
         return parsed_before(lease.tenant_id, work.parsed_name)
     name = version.document.source_name
     with vault.plain_descriptor(lease.tenant_id, version.stored_name) as descriptor:
-        components.scan(descriptor, name, version.declared_type)
+        findings = components.scan(descriptor, name, version.declared_type)
+        if findings.blocked:
+            raise Quarantined(findings.reason)
+        os.lseek(descriptor, 0, os.SEEK_SET)
         leases.move(lease, State.PARSING)
         parsed = keep_parsed(lease.tenant_id, renewing(lease, components.read(descriptor, name)))
     summary = parsed.summary

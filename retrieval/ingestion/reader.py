@@ -1,4 +1,4 @@
-"""Parser processes kept for the next file: starting one takes longer than reading most files."""
+"""Processes that scan and parse, kept for the next file: starting one takes longer than reading most files."""
 
 import threading
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import Frame
 from retrieval.ingestion.sandbox import ParserPool
+from retrieval.ingestion.scan.files import Scanner
+from retrieval.ingestion.scan.findings import Findings
 
 
 class PooledReader:
@@ -26,3 +28,20 @@ class PooledReader:
         if hasattr(self._own, "pool"):
             self._own.pool.close()
             del self._own.pool
+
+
+class PooledScanner:
+    """Scans files, each thread with a scanner of its own.
+
+    clamd: address of the virus scanner, "" for none.
+    """
+
+    def __init__(self, clamd: str, limits: ParseLimits) -> None:
+        self._clamd, self._limits = clamd, limits
+        self._own = threading.local()
+
+    def __call__(self, descriptor: int, name: str, declared_type: str) -> Findings:
+        """What is found in a file, as `Scanner.scan` tells it."""
+        if not hasattr(self._own, "scanner"):
+            self._own.scanner = Scanner(self._clamd, self._limits)
+        return self._own.scanner.scan(descriptor, name, declared_type)

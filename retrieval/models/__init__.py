@@ -17,6 +17,7 @@ from retrieval.models.index import (
     LexemeFrequency,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
+from retrieval.models.resumable import ResumableUpload
 from retrieval.models.versions import DocumentVersion, Ingestion
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "Ingestion",
     "LexemeFrequency",
     "Query",
+    "ResumableUpload",
     "TenantPolicy",
 ]

@@ -33,11 +33,13 @@ from retrieval.models import (
     DocumentUserObjectPermission,
     DocumentVersion,
     Epoch,
+    ResumableUpload,
 )
 
 ROWS_PER_FETCH = 1_000
 COPY_BYTES = 1024 * 1024
 DERIVED = (CachedAnswer, Epoch, Delegation)
+UNFINISHED = (ResumableUpload,)
 SECRET = (TenantKey,)
 # In a column's name: what opens something, and what follows from the grants beside it.
 HIDDEN_WORDS = ("password", "secret", "digest", "token", "session", "principals", "acl_version")
@@ -119,7 +121,7 @@ def sections(tenant_id: UUID) -> Iterator[tuple[str, "QuerySet[Any]"]]:
     yield "tenant", Tenant.objects.filter(pk=tenant_id)
     for model in apps.get_models():
         named = any(f.name == "tenant" and f.related_model is Tenant for f in model._meta.concrete_fields)
-        if named and model._meta.managed and model not in (*DERIVED, *SECRET):
+        if named and model._meta.managed and model not in (*DERIVED, *SECRET, *UNFINISHED):
             yield model._meta.model_name or "", model._base_manager.filter(tenant_id=tenant_id)
     for name, rows in HANGING.items():
         yield name, rows(tenant_id)

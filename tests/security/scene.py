@@ -30,6 +30,7 @@ from retrieval.models import (
     Document,
     GlossaryTerm,
     Query,
+    ResumableUpload,
     TenantPolicy,
 )
 from tests.factories import a_collection, a_document, a_group, a_member, a_tenant
@@ -93,12 +94,17 @@ def a_scene() -> Scene:
             issuer="https://lighthouse.example",
             client_id="x",
         )
+        upload = ResumableUpload.objects.create(
+            tenant=tenant, owner=owner.user, collection=shelf, name="lighthouse plan.bin", size=5,
+            expires_at=timezone.now() + timedelta(hours=1),
+        )  # fmt: skip
         shelf_grant = CollectionGroupObjectPermission.objects.get(content_object=shelf)
         entry = newest_entry()
     ids = {
         "document": document.pk, "collection": shelf.pk, "conversation": conversation.pk, "tenant": tenant.pk,
         "collection_grant": f"group-{shelf_grant.pk}", "document_grant": "group-1", "stay": stay.pk,
         "user": owner.user_id, "group": group.pk, "key": key.pk, "membership": owner.pk, "query": query.pk,
+        "upload": upload.pk,
     }  # fmt: skip
     rows = (
         tenant, group, shelf, document, owner, policy, term, key, query, entry, role, stay, domain, sign_in, provider,

@@ -12,6 +12,7 @@ from retrieval.errors import EncoderUnavailable, UnreadableFile
 from retrieval.ingestion.parsed import ParsedBlock, Section, Summary
 from retrieval.ingestion.pipeline import IngestionComponents
 from retrieval.ingestion.receive import Received, Upload, receive
+from retrieval.ingestion.scan.findings import Findings
 from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import Encoding
 from retrieval.models import ChunkText, Collection, Document, DocumentVersion, Ingestion
@@ -76,7 +77,7 @@ class SuspiciousGuardrail:
 
 def some_ingestion(**changes: Any) -> IngestionComponents:
     parts: dict[str, Any] = {
-        "scan": lambda descriptor, name, declared_type: None,
+        "scan": lambda descriptor, name, declared_type: Findings(media_type="text/plain"),
         "read": read_plainly,
         "split": one_piece_a_line,
         "guardrail": SuspiciousGuardrail(),
