@@ -235,6 +235,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 15.0},
     "sweep-erasures": {"task": "retrieval.sweep_erasures", "schedule": 120.0},
+    "sweep-uploads": {"task": "retrieval.sweep_uploads", "schedule": 60.0},
     "sweep-files": {"task": "retrieval.sweep_files", "schedule": 6 * 3600.0},
     "sweep-open-questions": {"task": "retrieval.report_open_questions", "schedule": 300.0},
     "remove-ended-grants": {"task": "retrieval.remove_ended_grants", "schedule": 3600.0},
