@@ -58,7 +58,9 @@ def stored_original(document: Document) -> tuple[str, str, int]:
     with managing(document.tenant_id):
         sealed = DocumentVersion.objects.filter(document=document, sealed=True)
         # Who may read the document reads this version; the newest one is for who brings it in or reviews it.
-        version = sealed.filter(pk=document.version_id).first() if document.searchable else sealed.first()
+        version = (
+            sealed.filter(pk__in=[document.version_id]).first() if document.searchable else sealed.first()
+        )
     if version is None:
         return "", document.media_type, document.size_bytes
     return version.stored_name, version.media_type, version.size_bytes

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import BinaryIO, cast
 from uuid import UUID
 
 from retrieval.errors import RetrievalError
@@ -147,8 +146,9 @@ def taken_from(buffer: io.BytesIO) -> bytes:
 
 def lines_in(tenant_id: UUID, name: str) -> Iterator[str]:
     try:
-        with vault.open(tenant_id, name) as stream, gzip.open(cast(BinaryIO, stream), "rt") as lines:
-            yield from lines
+        with vault.open(tenant_id, name) as stream, gzip.GzipFile(fileobj=stream) as lines:
+            for line in lines:
+                yield line.decode()
     except (ValueError, EOFError, OSError, zlib.error) as error:
         raise BrokenCheckpoint("The pieces found before cannot be read again.") from error
 

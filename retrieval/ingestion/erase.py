@@ -25,7 +25,7 @@ def erase_document(document: Document, index: ChunkIndex) -> None:
     with managing(document.tenant_id):
         names = files_of(document)
         Document.objects.filter(pk=document.pk).delete()
-        transaction.on_commit(lambda: [vault.delete(name) for name in names])
+        transaction.on_commit(lambda: delete_files(names))
 
 
 def hide(document: Document) -> None:
@@ -40,6 +40,11 @@ def hide(document: Document) -> None:
         Ingestion.objects.filter(document_id=document.pk).update(
             state=Ingestion.State.ERASING, lease_token=None, lease_until=None, ended_at=timezone.now()
         )
+
+
+def delete_files(names: set[str]) -> None:
+    for name in names:
+        vault.delete(name)
 
 
 def files_of(document: Document) -> set[str]:

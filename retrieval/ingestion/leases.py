@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -179,7 +180,7 @@ def reap(tenant_id: UUID) -> list[UUID]:
     reason = (
         f"Its worker stopped {ATTEMPTS_MAX} times without getting further; the file may be too much for it."
     )
-    asked = {"tenant": tenant_id, "most": ATTEMPTS_MAX, "reason": reason}
+    asked: dict[str, Any] = {"tenant": tenant_id, "most": ATTEMPTS_MAX, "reason": reason}
     with managing(tenant_id), connection.cursor() as cursor:
         for (document_id,) in cursor.execute(GIVEN_UP, asked).fetchall():
             _say(document_id, State.FAILED, reason)

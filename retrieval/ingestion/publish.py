@@ -66,7 +66,7 @@ def tidy(tenant_id: UUID, document_id: UUID, index: ChunkIndex) -> None:
             state__in=(*Ingestion.MOVING, State.RECEIVED)
         )
         versions = list(
-            DocumentVersion.objects.filter(pk__in=ended.values("pk")).exclude(pk=document.version_id)
+            DocumentVersion.objects.filter(pk__in=ended.values("pk")).exclude(pk__in=[document.version_id])
         )
     for version in versions:
         withdraw_all(tenant_id, version.pk, index)
@@ -103,7 +103,7 @@ def forget_oldest(tenant_id: UUID, document_id: UUID, index: ChunkIndex) -> None
         older = DocumentVersion.objects.filter(
             pk__in=ended.values("pk"), number__lt=max(document.content_version, 1)
         )
-        beyond = list(older.exclude(pk=document.version_id).order_by("-number"))[
+        beyond = list(older.exclude(pk__in=[document.version_id]).order_by("-number"))[
             settings.RAGSITE_VERSIONS_KEPT :
         ]
         for version in beyond:

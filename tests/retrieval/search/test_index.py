@@ -33,7 +33,9 @@ def put(document: Document, *texts: str, heading: str = "") -> None:
 
 
 def current(document: Document) -> UUID:
-    return Document.objects.values_list("version_id", flat=True).get(pk=document.pk)
+    version_id = Document.objects.values_list("version_id", flat=True).get(pk=document.pk)
+    assert version_id is not None
+    return version_id
 
 
 def frequencies(tenant) -> dict[int, int]:
