@@ -218,7 +218,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["ragsite.openapi.add_queries"],
+    "POSTPROCESSING_HOOKS": ["ragsite.openapi.add_queries", "ragsite.openapi_files.add_files"],
 }
 
 # --- Work in the background ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ from retrieval.api import originals
 from retrieval.api.downloads import FileStream, disposition
 from retrieval.ingestion import vault
 from retrieval.models import Collection, Document
+from retrieval.models.documents import DocumentQuerySet
 from tests.factories import a_collection, a_document, a_member, a_tenant, everyone
 from tests.support.originals import name_of, with_file
 
@@ -110,6 +111,17 @@ def test_who_may_not_read_it_gets_what_an_absent_one_gives(tenant, document):
         refused, nothing = (fetch(session_of(member), each)[0] for each in (document, absent))
         assert (refused.status_code, refused.json()["detail"]) == (404, nothing.json()["detail"])
     assert downloads(tenant) == []
+
+
+def test_the_grants_alone_stop_what_predicate_and_policy_would_let_through(tenant, document, monkeypatch):
+    put(document, inherits_grants=False)
+    everything = Document.objects.filter(tenant_id=tenant.pk)
+    monkeypatch.setattr(DocumentQuerySet, "readable_by", lambda self, scope: everything.all())
+    monkeypatch.setattr(originals, "reading", lambda scope: managing(scope.tenant_id))
+
+    assert status_of(a_member(tenant), document) == 404
+    put(document, inherits_grants=True)
+    assert status_of(a_member(tenant), document) == 200
 
 
 def test_a_document_above_the_ceiling_is_absent(tenant, document):
