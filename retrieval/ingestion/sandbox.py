@@ -241,4 +241,4 @@ def _checked_size(descriptor: int, shown: str, limits: ParseLimits) -> int:
 
 
 def _too_slow(shown: str, seconds: float) -> str:
-    return f"{shown} took longer than {seconds:g} seconds to read."
+    return f"{shown} took longer than {round(seconds, 1):g} seconds to read."

@@ -24,9 +24,9 @@ _CODE_ROOT = Path(__file__).resolve().parents[2]
 # and exec may not be shared with threads.
 _LAUNCHER = (
     "import json, os, sys; sys.path.insert(0, sys.argv[1]); "
-    "from retrieval.ingestion.parsers.confinement import bound; "
+    "from retrieval.ingestion.parsers.confinement import bound, isolate; "
     "import resource; memory, seconds = json.loads(sys.argv[2]); "
-    "resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)); bound(memory); "
+    "resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)); bound(memory); isolate(); "
     "os.execv(sys.argv[3], sys.argv[3:])"
 )
 

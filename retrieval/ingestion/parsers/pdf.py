@@ -12,7 +12,7 @@ import pypdfium2.raw as raw
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import Frame, Region
+from retrieval.ingestion.parsed import FRACTION_DIGITS, Frame, Region
 from retrieval.ingestion.parsers import ocr
 from retrieval.ingestion.parsers.composer import Composer
 from retrieval.ingestion.parsers.legible import collapsed, smuggled
@@ -98,8 +98,9 @@ class _Pages:
 
     def _why_empty(self, count: int) -> str:
         if not self._pictures:
-            return f"{self._name} has no text: its {_counted(count)} empty for a reader."
-        told = f"{self._name} is a scan: its {_counted(count)} pictures without text"
+            return f"{self._name} has no text that a reader would see on {_counted(count)}."
+        are = "page is a picture" if count == 1 else f"{count:,} pages are pictures"
+        told = f"{self._name} is a scan: its {are} without text"
         if ocr.available():
             return f"{told}, and none could be recognised. Send the document it was made from."
         return (
@@ -118,7 +119,7 @@ class _Pages:
         before = self._composer.chars
         for paragraph in paragraphs(sight.runs, headings):
             self._write(paragraph, number, headings)
-        if self._composer.chars == before and sight.inked:
+        if self._composer.chars == before and sight.inked():
             self._recognise(page, number)
         for note in _notes(page):
             self._composer.hide(note)
@@ -147,10 +148,10 @@ class _Pages:
                 page=number,
                 start_char=start + offset,
                 end_char=start + offset + length,
-                left=box.left,
-                top=box.top,
-                right=box.right,
-                bottom=box.bottom,
+                left=round(box.left, FRACTION_DIGITS),
+                top=round(box.top, FRACTION_DIGITS),
+                right=round(box.right, FRACTION_DIGITS),
+                bottom=round(box.bottom, FRACTION_DIGITS),
             )
             self._composer.locate(region)
 
@@ -168,7 +169,7 @@ class _Pages:
 
 
 def _counted(pages: int) -> str:
-    return "one page is" if pages == 1 else f"{pages:,} pages are"
+    return "its one page" if pages == 1 else f"its {pages:,} pages"
 
 
 def _picture(page: pdfium.PdfPage, number: int) -> ocr.Picture:
