@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -44,6 +44,8 @@ class ParserPool:
     parsers_module: the module in the child whose PARSERS maps media types to parsers.
     overrides: media types for which an installed parser replaces the built-in one.
     ocr_languages: what text recognition reads, as `tesseract -l` names them, joined by "+".
+
+    Raises ValueError when ocr_languages are no names of languages.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ParserPool:
         overrides: Collection[str] = (),
         ocr_languages: str = tesseract.LANGUAGES,
     ) -> None:
+        tesseract.check_languages(ocr_languages)
         self._limits = limits
         self._parsers_module = parsers_module
         self._overrides = tuple(overrides)
@@ -81,7 +84,7 @@ class ParserPool:
 
     def read(
         self, source: int | Path, name: str, *, on_pages: Callable[[int], None] | None = None
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """Read one file block by block; the summary comes last. One file at a time: finish or close each.
 
         source: its path, or a descriptor of its bytes that is read from the start and stays open.

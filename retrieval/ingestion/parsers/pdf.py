@@ -22,7 +22,8 @@ from retrieval.ingestion.parsers.registry import Progress
 
 _HYPHEN = re.compile("[\x02\ufffe](?:\r?\n)?")
 _HELD_BYTES_MAX = 20_000_000
-_TAIL_BYTES = 2_048
+_TAIL_BYTES = 65_536
+_NO_PAGES = re.compile(rb"/Type\s*/Pages\b[^>]{0,200}/Count\s+0\b|/Count\s+0\b[^>]{0,200}/Type\s*/Pages\b")
 _DOTS_PER_INCH = 300
 _PIXELS_MAX = 40_000_000
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer")
@@ -56,10 +57,17 @@ def _opened(file: BinaryIO, name: str) -> pdfium.PdfDocument:
     except pdfium.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             raise UnreadableFile(f"{name} is encrypted; send a copy without a password.") from None
+    raise UnreadableFile(_why_closed(file, size, name))
+
+
+def _why_closed(file: BinaryIO, size: int, name: str) -> str:
     file.seek(max(size - _TAIL_BYTES, 0))
-    if b"%%EOF" not in file.read():
-        raise UnreadableFile(f"{name} is an incomplete PDF: its end is missing. Send the whole file.")
-    raise UnreadableFile(f"{name} is damaged or not a real PDF.")
+    tail = file.read()
+    if _NO_PAGES.search(tail):
+        return f"{name} has no pages."
+    if b"%%EOF" not in tail:
+        return f"{name} is an incomplete PDF: its end is missing. Send the whole file."
+    return f"{name} is damaged or not a real PDF."
 
 
 class _Pages:
