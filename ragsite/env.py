@@ -60,6 +60,11 @@ class Environment(BaseSettings):
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=20 * 1024 * 1024, ge=1024)
 
+    # Reading files: media types for which an installed parser replaces the built-in one, with commas in
+    # between, and the languages that text recognition reads, as tesseract names them ("eng+deu").
+    parsers_override: str = ""
+    ocr_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""

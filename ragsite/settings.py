@@ -257,6 +257,8 @@ RAGSITE_LLM: dict[str, Any] = {
 }
 RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
+RAGSITE_PARSERS_OVERRIDE = tuple(filter(None, map(str.strip, env.parsers_override.split(","))))
+RAGSITE_OCR_LANGUAGES = env.ocr_languages
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

@@ -22,6 +22,7 @@ from retrieval.ingestion.sniff import display_name
 
 PARSERS_MODULE = "retrieval.ingestion.parsers"
 FILES_PER_CHILD_MAX = 200  # memory that libraries never give back is freed with the child
+_SENTENCE_CHARS_MAX = 500
 _SWITCH_SECONDS = 5.0  # for a child to take an answer that it waits for
 
 log = structlog.get_logger()
@@ -179,7 +180,7 @@ class ParserPool:
     def _explain(self, child: Channel, kind: str, content: object, shown: str) -> NoReturn:
         if kind == "refused":
             child.broken = False
-            raise UnreadableFile(str(content))
+            raise UnreadableFile(str(content)[:_SENTENCE_CHARS_MAX])
         if kind != "failed":
             raise ValueError("an unknown kind of frame")
         if content == "MemoryError":

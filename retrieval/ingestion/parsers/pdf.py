@@ -79,7 +79,7 @@ class _Pages:
         self._limits = limits
         self._composer = Composer(name, "application/pdf", limits, streamed=True)
         self._pictures: list[int] = []  # pages without text that show something
-        self._recognised = 0
+        self._asked = self._recognised = 0
 
     def frames(self) -> Iterator[Frame | Progress]:
         count = len(self._document)
@@ -166,7 +166,8 @@ class _Pages:
     def _recognise(self, page: pdfium.PdfPage, number: int) -> None:
         """Write down what is recognised on the picture of a page; without that the page is named."""
         before = self._composer.chars
-        if ocr.available() and self._recognised < self._limits.ocr_pages_max:
+        if ocr.available() and self._asked < self._limits.ocr_pages_max:
+            self._asked += 1
             picture = _picture(page, number)
             for paragraph in recognised(picture):
                 self._write(paragraph, number, {})

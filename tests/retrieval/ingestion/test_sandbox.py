@@ -292,8 +292,9 @@ def test_a_file_left_half_read_does_not_disturb_the_next(tmp_path: Path) -> None
     with ParserPool(LIMITS) as pool:
         frames = pool.read(long, "a.txt")
         next(frames)
-        frames.close()
 
+        assert pool.parse(short, "b.txt").text == "Hello"
+        frames.close()
         assert pool.parse(short, "b.txt").text == "Hello"
 
 
@@ -330,6 +331,7 @@ def test_memory_does_not_grow_with_a_text(tmp_path: Path, line: str, name: str) 
     with ParserPool(LIMITS) as pool:
         chars = sum(len(frame.text) for frame in pool.read(small, name) if isinstance(frame, ParsedBlock))
         (child,) = children() - others
+        Path(f"/proc/{child}/clear_refs").write_text("5")  # forget the peak of its start
         before = peak_of(child)
         chars = sum(len(frame.text) for frame in pool.read(large, name) if isinstance(frame, ParsedBlock))
         assert chars >= 14_000_000

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import TABLE, ParsedBlock, ParsedDocument, Region, Section, frames_of
@@ -221,6 +221,17 @@ def test_each_piece_of_a_table_holds_whole_rows_and_begins_with_the_header() -> 
         assert piece.text.endswith(" |")
         assert tokens(piece.embedding_text) <= 256
     assert [piece.table_header for piece in pieces] == ["", *[HEADER] * (len(pieces) - 1)]
+
+
+def test_pieces_fit_where_tokens_of_parts_do_not_add_up() -> None:
+    """A tokenizer of single letters that strips each text: spaces count only in the middle."""
+    letters = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    letters.normalizer = normalizers.Strip()
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    pieces = split_with(document((("Leave",), "A b.    C d.    " * 60)), letters, tokens_max=64)
+
+    assert len(pieces) > 5
+    assert max(len(letters.encode(piece.embedding_text).ids) for piece in pieces) <= 64
 
 
 def test_a_row_stands_in_one_piece_only() -> None:
