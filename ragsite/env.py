@@ -79,6 +79,11 @@ class Environment(BaseSettings):
     # away, documents wait.
     clamav: str = Field(default="", pattern=r"^(unix:/.+|tcp:[^:]+:\d{1,5}|tcp:\[[0-9a-fA-F:]+\]:\d{1,5})?$")
 
+    # Reading files: media types for which an installed parser replaces the built-in one, with commas in
+    # between, and the languages that text recognition reads, as tesseract names them ("eng+deu").
+    parsers_override: str = ""
+    ocr_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""

@@ -271,6 +271,8 @@ RAGSITE_VERSIONS_KEPT = env.versions_kept
 RAGSITE_CLAMAV = env.clamav
 RAGSITE_OPEN_UPLOADS_MAX = env.open_uploads_max
 RAGSITE_OPEN_UPLOAD_BYTES_MAX = env.open_upload_bytes_max
+RAGSITE_PARSERS_OVERRIDE = tuple(filter(None, map(str.strip, env.parsers_override.split(","))))
+RAGSITE_OCR_LANGUAGES = env.ocr_languages
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"
