@@ -192,12 +192,12 @@ ARTICLE = " ".join(
 def test_menus_and_footers_around_an_article_are_left_out() -> None:
     markup = (
         "<html><body><nav><ul><li><a href='/'>Home</a></li><li><a href='/shop'>Our shop</a></li></ul></nav>"
-        f"<main><h1>Lease</h1><p>{ARTICLE}</p><p>Short.</p></main>"
+        f"<main><h1>Lease</h1><p>{ARTICLE}</p><div class='footer'>Annex A</div></main>"
         "<aside>Advertisement for shoes</aside><footer>Imprint and cookies</footer></body></html>"
     )
     document = parsed(markup.encode(), "a.html")
 
-    assert document.text == f"Lease\n\n{ARTICLE}\n\nShort."
+    assert document.text == f"Lease\n\n{ARTICLE}\n\nAnnex A"
     assert document.hidden == ()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.parsed import TABLE
-from tests.retrieval.ingestion.made_files import archive, letter, parsed, pdf_pages, word
+from tests.retrieval.ingestion.made_files import archive, letter, parsed, pdf_pages, with_part, word
 
 MARKDOWN = b"# Title\n\nWords.\n\n| City | Rent |\n| - | - |\n| Oslo | a\\|b |\n\nAfter.\n"
 
@@ -83,6 +83,13 @@ def test_an_entry_whose_bytes_are_damaged_is_left_out() -> None:
     content = target.getvalue().replace(b"Damaged.", b"Dxmaged.")
 
     assert "b.txt (it is damaged)" in parsed(content, "a.zip").text
+
+
+def test_a_document_that_embeds_a_program_is_left_out() -> None:
+    poisoned = with_part(word(lambda document: document.add_paragraph("x")), "word/embeddings/run.exe", b"x")
+    document = parsed(archive([("a.txt", b"Good."), ("b.docx", poisoned)]), "a.zip")
+
+    assert "b.docx (b.docx is held back: It embeds a program (word/embeddings/run.exe))" in document.text
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,11 @@ def test_a_script_in_compressed_objects_is_found(scan: Scan) -> None:
 
 
 def test_a_script_under_an_escaped_name_is_found(scan: Scan) -> None:
-    content = pdf_with(on_open("/JavaScript", JS="x()")).replace(b"/JavaScript", b"/Java#53cript")
+    content = (
+        pdf_with(on_open("/JavaScript", JS="x()"))
+        .replace(b"/JavaScript", b"/Java#53cript")
+        .replace(b"/JS", b"/J#53")
+    )
 
     assert findings.SCRIPT in rules(scan(content, "a.pdf"))
 
