@@ -18,7 +18,8 @@ from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_bac
 from retrieval.models import CachedAnswer
 from retrieval.tenants.deletion import delete_tenant
 from retrieval.tenants.export import export_path, export_tenant
-from retrieval.uploads.finish import parts_of_uploads, sweep_uploads
+from retrieval.uploads.finish import sweep_uploads
+from retrieval.uploads.lifecycle import names_in_use
 
 log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ def sweep_files() -> int:
     """Tidy up after versions that were left half tidied; delete files that no row names. Returns how many."""
     for tenant_id in active_tenants():
         tidy_all(tenant_id, chunk_index())
-    return sum(delete_stray_files(tenant_id, parts_of_uploads) for tenant_id in active_tenants())
+    return sum(delete_stray_files(tenant_id, names_in_use) for tenant_id in active_tenants())
 
 
 @shared_task(name="retrieval.sweep_uploads")
