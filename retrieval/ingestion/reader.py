@@ -1,7 +1,8 @@
 """Processes that scan and parse, kept for the next file: starting one takes longer than reading most files."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import Frame
@@ -11,16 +12,19 @@ from retrieval.ingestion.scan.findings import Findings
 
 
 class PooledReader:
-    """Reads files, each thread in a parser process of its own that lives as long as the thread."""
+    """Reads files, each thread in a parser process of its own that lives as long as the thread.
 
-    def __init__(self, limits: ParseLimits) -> None:
-        self._limits = limits
+    overrides, ocr_languages: as `ParserPool` takes them.
+    """
+
+    def __init__(self, limits: ParseLimits, *, overrides: Collection[str], ocr_languages: str) -> None:
+        self._open = partial(ParserPool, limits, overrides=overrides, ocr_languages=ocr_languages)
         self._own = threading.local()
 
     def __call__(self, descriptor: int, name: str) -> Iterator[Frame]:
         """A file's blocks and summary, as `ParserPool.read` gives them."""
         if not hasattr(self._own, "pool"):
-            self._own.pool = ParserPool(self._limits)
+            self._own.pool = self._open()
         yield from self._own.pool.read(descriptor, name)
 
     def close(self) -> None:
