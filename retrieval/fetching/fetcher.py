@@ -153,7 +153,7 @@ class Fetcher:
         )
 
     def _body(self, response: BaseHTTPResponse, watch: Watch) -> tuple[IO[bytes], int]:
-        body: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)
+        body: IO[bytes] = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  (the caller closes it)
         size = 0
         try:
             # read1 and not read, which would wait for a whole block however slowly it comes.

@@ -132,8 +132,7 @@ def test_what_an_operator_allows_never_covers_a_clouds_own_keys(address):
 )
 def test_a_name_is_judged_by_what_it_resolves_to(host):
     with page_server({"/": Page()}) as server, pytest.raises(FetchRefused):
-        fetcher = a_fetcher(server.port, resolve=answering(["127.0.0.1"]))
-        fetcher.fetch(server.url(host=host), HTML)
+        a_fetcher(server.port, resolve=answering(["127.0.0.1"])).fetch(server.url(host=host), HTML)
     assert server.connections == 0
 
 

@@ -6,6 +6,7 @@ with page_server({"/a": Page(body=b"words")}) as server:
 """
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ class Served:
 
 
 @contextmanager
-def page_server(pages: dict[str, Page] | None = None, host: str = "127.0.0.1") -> Iterator[Served]:
+def page_server(
+    pages: dict[str, Page] | None = None, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[Served]:
     served = Served(pages=pages if pages is not None else {}, host=host)
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,6 +82,15 @@ def page_server(pages: dict[str, Page] | None = None, host: str = "127.0.0.1") -
             accepted = super().get_request()
             served.connections += 1
             return accepted
+
+        def finish_request(self, request: Any, client_address: Any) -> None:
+            try:
+                wrapped = tls.wrap_socket(request, server_side=True) if tls else request
+            except OSError:
+                return  # a client that does not trust us
+            super().finish_request(wrapped, client_address)
+            if tls:
+                wrapped.close()
 
     with Server((host, 0), Handler) as server:
         served.port = server.server_address[1]
