@@ -5,7 +5,7 @@ from typing import Any
 import django_stubs_ext
 
 from ragsite import logs
-from ragsite.env import ROOT, database, environment, home, mail, redis_url, secrets
+from ragsite.env import ROOT, database, environment, home, listed, mail, redis_url, secrets
 from ragsite.example_questions import example_questions
 
 # Lets admin classes and forms name their model, as in ModelAdmin[Document]; nothing else changes.
@@ -257,6 +257,10 @@ RAGSITE_LLM: dict[str, Any] = {
 }
 RAGSITE_QUESTION_CHARS_MAX = env.question_chars_max
 RAGSITE_UPLOAD_BYTES_MAX = env.upload_bytes_max
+RAGSITE_FETCH_ALLOW = listed(env.fetch_allow)
+RAGSITE_FETCH_PORTS = env.ports()
+RAGSITE_SOURCE_FOLDERS = env.folders()
+RAGSITE_SOURCE_PLAIN_IMAP = env.source_plain_imap
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

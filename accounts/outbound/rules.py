@@ -10,7 +10,7 @@ from accounts.outbound.hosts import canonical_host
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-PORTS = frozenset({80, 443, 8080, 8443})
+PORTS = frozenset({80, 443, 993, 8080, 8443})
 
 
 class AddressRefused(Exception):

@@ -17,6 +17,7 @@ from retrieval.models.index import (
     LexemeFrequency,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
+from retrieval.models.sources import Source, SourceItem
 
 __all__ = [
     "TERM_SPACE",
@@ -36,5 +37,7 @@ __all__ = [
     "GlossaryTerm",
     "LexemeFrequency",
     "Query",
+    "Source",
+    "SourceItem",
     "TenantPolicy",
 ]
