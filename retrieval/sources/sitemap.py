@@ -53,7 +53,7 @@ def read_sitemap(body: IO[bytes]) -> tuple[list[str], list[str]]:
     try:
         packed = body.read(2) == b"\x1f\x8b"
         body.seek(0)
-        text = (gzip.GzipFile(fileobj=body) if packed else body).read(SITEMAP_BYTES_MAX + 1)
+        text = (gzip.GzipFile(fileobj=body, mode="rb") if packed else body).read(SITEMAP_BYTES_MAX + 1)
         if len(text) > SITEMAP_BYTES_MAX:
             raise SourceUnavailable(NO_SITEMAP)
         # No entities, no document type and nothing fetched: a sitemap needs none of them.

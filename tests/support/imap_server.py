@@ -1,7 +1,7 @@
 """A small IMAP server on loopback (RFC 3501): one mailbox, whose messages a test writes.
 
-    with imap_server(Mailbox(messages={7: b"Subject: ..."})) as server:
-        server.port, server.commands
+with imap_server(Mailbox(messages={7: b"Subject: ..."})) as server:
+    server.port, server.commands
 """
 
 import socket

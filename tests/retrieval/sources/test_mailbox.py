@@ -11,7 +11,7 @@ from tests.support.certificates import a_certificate
 from tests.support.imap_server import Mailbox, imap_server
 
 FIRST = b"Subject: Holiday rules\r\nFrom: a@example.org\r\n\r\nTwenty days.\r\n"
-SECOND = "Subject: =?utf-8?B?w5xiZXI=?= a/b\r\n\r\nMore.\r\n".encode()
+SECOND = b"Subject: =?utf-8?B?w5xiZXI=?= a/b\r\n\r\nMore.\r\n"
 
 
 def connector(server: Mailbox, password: str = "correct horse", **told) -> MailboxConnector:
@@ -30,7 +30,10 @@ def contents(found: MailboxConnector) -> dict[str, bytes]:
 
 def test_messages_come_as_files_named_by_their_subject():
     with imap_server(Mailbox(messages={3: FIRST, 7: SECOND}, validity=12)) as server:
-        assert contents(connector(server)) == {"Holiday rules (12-3).eml": FIRST, "Über a-b (12-7).eml": SECOND}
+        assert contents(connector(server)) == {
+            "Holiday rules (12-3).eml": FIRST,
+            "Über a-b (12-7).eml": SECOND,
+        }
 
 
 def test_nothing_is_changed_in_the_mailbox():
@@ -72,15 +75,17 @@ def test_many_messages_are_asked_for_in_parts():
     "told", [{"password": "wrong"}, {"user": "eve"}, {"folder": "Elsewhere"}, {"folder": 'INBOX"x'}]
 )
 def test_whoever_is_not_let_in_hears_one_sentence(told):
-    with imap_server(Mailbox(messages={3: FIRST})) as server:
-        with pytest.raises(SourceUnavailable, match="does not let us in"):
-            list(connector(server, **told).changes({}))
+    mailbox = Mailbox(messages={3: FIRST})
+    with imap_server(mailbox) as server, pytest.raises(SourceUnavailable, match="does not let us in"):
+        list(connector(server, **told).changes({}))
 
 
 def test_a_server_that_says_it_sends_more_than_is_taken_is_left():
-    with imap_server(Mailbox(messages={3: FIRST}, says_size=10**10)) as server:
-        with pytest.raises(SourceUnavailable):
-            list(connector(server).changes({}))
+    with (
+        imap_server(Mailbox(messages={3: FIRST}, says_size=10**10)) as server,
+        pytest.raises(SourceUnavailable),
+    ):
+        list(connector(server).changes({}))
 
 
 def test_tls_is_verified_against_the_name(tmp_path):
@@ -104,7 +109,9 @@ def test_a_mailbox_without_tls_is_not_called_unless_the_operator_allows_it():
         cleaned(MailboxConnector, configuration, a_site())
 
 
-@pytest.mark.parametrize("place", [{"host": "x y"}, {"host": ""}, {"port": 0}, {"user": ""}, {"user": "a\r\nb"}])
+@pytest.mark.parametrize(
+    "place", [{"host": "x y"}, {"host": ""}, {"port": 0}, {"user": ""}, {"user": "a\r\nb"}]
+)
 def test_a_place_that_is_none_is_refused(place):
     with pytest.raises(SourceRefused):
         cleaned(MailboxConnector, {"host": "imap.example.org", "user": "ada"} | place, a_site())
