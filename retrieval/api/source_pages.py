@@ -13,7 +13,7 @@ from accounts.database import managing
 from accounts.scope import Sensitivity
 from retrieval.api.caller import Caller
 from retrieval.api.source_forms import SourceForm
-from retrieval.api.source_words import shown_source
+from retrieval.api.source_words import shown_kind, shown_source
 from retrieval.api.targets import find_collection
 from retrieval.api.uploads import collection_choices
 from retrieval.api.visitor import shell, signed_in
@@ -48,7 +48,7 @@ def sources_page(request: HttpRequest, caller: Caller) -> HttpResponse:
         counts = documents_of(caller.membership.tenant)
     page = {
         "sources": [shown_source(source, counts.get(source.pk, 0)) for source in sources],
-        "kinds": sorted(kinds().values(), key=lambda kind: kind.label),
+        "kinds": sorted(map(shown_kind, kinds().values()), key=lambda kind: kind.label),
     }
     return render(request, "sources.html", shell(request, caller, "sources") | page)
 
@@ -75,7 +75,7 @@ def new_source(request: HttpRequest, caller: Caller) -> HttpResponse:
             return redirect("source", source.pk)
         except SourceRefused as refusal:
             form.refuse(str(refusal), refusal.field)
-    page = {"form": form, "kind": kind, "collections": collections}
+    page = {"form": form, "kind": shown_kind(kind), "collections": collections}
     return render(
         request,
         "source_new.html",
@@ -102,7 +102,7 @@ def source_page(request: HttpRequest, caller: Caller, source_id: UUID) -> HttpRe
             form.refuse(str(refusal), refusal.field)
     with managing(caller.scope.tenant_id):
         count = documents_of(caller.membership.tenant).get(source.pk, 0)
-    page = {"source": source, "shown": shown_source(source, count), "form": form, "kind": kind}
+    page = {"source": source, "shown": shown_source(source, count), "form": form}
     return render(
         request,
         "source.html",

@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_datetime
 
 from retrieval.errors import SourceRefused
 from retrieval.models import Source
+from retrieval.sources.connector import Connector
 from retrieval.sources.registry import connector_of
 
 OUTCOMES = {
@@ -25,6 +26,15 @@ COUNTED = {
     "unchanged": "unchanged",
     "failed": "failed",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownKind:
+    """A kind of source. A template would call the class itself."""
+
+    kind: str
+    label: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,10 @@ class ShownSource:
     documents: int
     next_run: datetime | None
     runs: list[ShownRun]
+
+
+def shown_kind(connector: type[Connector]) -> ShownKind:
+    return ShownKind(kind=connector.kind, label=connector.label, summary=connector.summary)
 
 
 def shown_source(source: Source, documents: int) -> ShownSource:
@@ -98,11 +112,12 @@ def next_run(source: Source) -> datetime | None:
 
 def shown_run(run: Mapping[str, Any]) -> ShownRun:
     words, tone = OUTCOMES[Source.Outcome(run["outcome"])]
+    nothing = run["problem"] and not any(run["counts"].values())
     return ShownRun(
         ended=parse_datetime(run["ended"]),
         words=words,
         tone=tone,
-        counts=counts_in_words(run["counts"]),
+        counts="" if nothing else counts_in_words(run["counts"]),
         problem=run["problem"],
         problems=[(name, reason) for name, reason in run["problems"]],
     )
