@@ -28,7 +28,7 @@ class Dialler:
     def __init__(
         self,
         allowed: Allowed,
-        resolve: Resolve = socket.getaddrinfo,  # type: ignore[assignment]  # narrower than the stub
+        resolve: Resolve = socket.getaddrinfo,
         opened: Callable[[socket.socket], None] | None = None,
     ) -> None:
         self.allowed = allowed

@@ -83,6 +83,10 @@ class AgreementSerializer(StrictSerializer):
     documents = serializers.IntegerField(min_value=1)
 
 
+class NothingSerializer(StrictSerializer):
+    """A body that may hold nothing at all."""
+
+
 class FoundSerializer(serializers.Serializer[Any]):
     found = serializers.CharField()
 
@@ -148,6 +152,7 @@ class SourceRunView(APIView):
     def post(self, request: Request, source_id: UUID) -> Response:
         """Put the source in line; it runs as soon as a worker is free."""
         caller = sourcing(request)
+        checked(NothingSerializer, request.data)
         with changing(caller):
             source = own_source(caller, source_id)
             request_run(caller, source)
@@ -161,6 +166,7 @@ class SourceTestView(APIView):
     def post(self, request: Request, source_id: UUID) -> Response:
         """Look whether the source answers. 400 says why it does not."""
         caller = sourcing(request)
+        checked(NothingSerializer, request.data)
         with managing(caller.scope.tenant_id):
             source = own_source(caller, source_id)
         return Response({"found": try_source(source)})

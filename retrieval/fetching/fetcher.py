@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
@@ -108,7 +108,9 @@ class Fetcher:
 
     def _answer(self, locator: Locator, headers: dict[str, str], watch: Watch) -> BaseHTTPResponse:
         made = pools(self.dialler.telling(watch.opened), self.limits.connect_seconds)[locator.scheme]
-        trusted = {"ca_certs": self.ca_file} if self.ca_file and locator.scheme == "https" else {}
+        trusted: dict[str, Any] = (
+            {"ca_certs": self.ca_file} if self.ca_file and locator.scheme == "https" else {}
+        )
         timeout = Timeout(connect=self.limits.connect_seconds, read=self.limits.read_seconds)
         pool = made(locator.host, locator.port, timeout=timeout, maxsize=1, **trusted)
         return pool.urlopen(

@@ -21,7 +21,7 @@ class SourceQuerySet(models.QuerySet["Source"]):
     def due(self, now: datetime) -> "SourceQuerySet":
         """Those to be run now: asked for, or scheduled and not run for long enough, or being removed."""
         waited = Q(last_started=None) | Q(
-            last_started__lte=now - timedelta(minutes=1) * F("schedule_minutes")
+            last_started__lte=now - F("schedule_minutes") * timedelta(minutes=1)
         )
         wanted = Q(requested_at__isnull=False) | (Q(schedule_minutes__gt=0) & waited)
         free = Q(lease_until=None) | Q(lease_until__lte=now)

@@ -105,7 +105,7 @@ class BucketConnector(Connector):
 def sent(dialler: Dialler, ca_file: str | None, request: AWSPreparedRequest, **told: Any) -> AWSResponse:
     """The store's answer to a request that is ready to be sent; the library takes it in place of its own."""
     locator = locate(request.url)
-    trusted = {"ca_certs": ca_file} if ca_file and locator.scheme == "https" else {}
+    trusted: dict[str, Any] = {"ca_certs": ca_file} if ca_file and locator.scheme == "https" else {}
     pool = pools(dialler, CONNECT_SECONDS)[locator.scheme](
         locator.host, locator.port, timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), **trusted
     )

@@ -10,7 +10,7 @@ BLOCK_BYTES = 1024 * 1024
 
 def copy(content: IO[bytes], kept: IO[bytes], bytes_max: int) -> None:
     """Read a document to its end. Raises SourceRefused for one that is longer than it said."""
-    shutil.copyfileobj(Bounded(content, bytes_max), kept, BLOCK_BYTES)  # type: ignore[misc]
+    shutil.copyfileobj(Bounded(content, bytes_max), kept, BLOCK_BYTES)
     kept.seek(0)
 
 
@@ -20,7 +20,7 @@ class Bounded:
     def __init__(self, content: IO[bytes], bytes_max: int) -> None:
         self._content, self._left, self._bytes_max = content, bytes_max, bytes_max
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         block = self._content.read(size)
         self._left -= len(block)
         if self._left < 0:

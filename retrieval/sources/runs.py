@@ -23,7 +23,7 @@ log = structlog.get_logger()
 REMOVED_AT_ONCE = 500  # of a source that goes with its documents, before others have their turn
 
 
-def sync_due_sources(hand_over: Callable[[UUID, UUID], None]) -> int:
+def sync_due_sources(hand_over: Callable[[UUID, UUID], object]) -> int:
     """Hand every source that is due over, as (tenant id, source id), to be run. Returns how many."""
     handed = 0
     for tenant_id in Tenant.objects.filter(state=Tenant.State.ACTIVE).values_list("pk", flat=True):

@@ -195,7 +195,11 @@ class Run(Listing):
     def finish(self) -> None:
         """Write down what became of the run, and let the source go."""
         now, report = timezone.now(), self.report
-        line = {"ended": now.isoformat(), "outcome": report.outcome.value, "problem": report.problem}
+        line: dict[str, Any] = {
+            "ended": now.isoformat(),
+            "outcome": report.outcome.value,
+            "problem": report.problem,
+        }
         line |= {"counts": report.counts, "problems": report.problems}
         fields: dict[str, Any] = {
             "lease_until": None,

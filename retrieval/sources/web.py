@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from hashlib import file_digest
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, ClassVar, cast
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ PAGES_MAX = 1_000
 SITEMAPS_MAX = 50
 DELAY_SECONDS, DELAY_SECONDS_MAX = 1.0, 30.0
 GONE = (404, 410)
+BLOCK_BYTES = 64 * 1024
 ENDINGS = {
     "text/html": ".html",
     "application/xhtml+xml": ".html",
@@ -174,9 +175,11 @@ def version_of(fetched: Fetched) -> str:
     said = fetched.etag or fetched.last_modified
     if said:
         return said
-    digest = file_digest(cast(BinaryIO, fetched.body), "sha256").hexdigest()
+    digest = sha256()
+    for block in iter(lambda: fetched.body.read(BLOCK_BYTES), b""):
+        digest.update(block)
     fetched.body.seek(0)
-    return digest
+    return digest.hexdigest()
 
 
 def name_of(locator: Locator, media_type: str) -> str:

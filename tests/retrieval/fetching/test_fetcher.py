@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.page_server import Page, page_server
 HTML = ("text/html",)
 
 
-def a_fetcher(*ports: int, ca_file: str | None = None, **limits: float) -> Fetcher:
+def a_fetcher(*ports: int, ca_file: str | None = None, **limits: Any) -> Fetcher:
     dialler = Dialler(Allowed.parsed(["127.0.0.0/8"], ports), to_loopback)
     return Fetcher(dialler, FetchLimits(**limits), ca_file=ca_file)
 

@@ -72,6 +72,13 @@ def a_file(
     )
 
 
+def documents_of(connector: Connector) -> Iterator[ExternalDocument]:
+    """The documents among what it tells, each while it can be opened."""
+    for change in connector.changes({}):
+        if isinstance(change, ExternalDocument):
+            yield change
+
+
 BROKEN = SourceUnavailable("The source broke off.")
 
 

@@ -10,7 +10,7 @@ from retrieval.errors import SourceRefused, SourceUnavailable
 from retrieval.sources import INHERIT, PRIVATE, ExternalAccess
 from retrieval.sources.bucket import BucketConnector
 from retrieval.sources.connector import cleaned
-from tests.retrieval.sources.places import a_site
+from tests.retrieval.sources.places import a_site, documents_of
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def connector(server, allow: tuple[str, ...] = ("127.0.0.0/8",), **told) -> Buck
 
 def contents(found: BucketConnector) -> dict[str, bytes]:
     read = {}
-    for change in found.changes({}):
+    for change in documents_of(found):
         with change.open() as content:
             read[change.name] = content.read()
     return read

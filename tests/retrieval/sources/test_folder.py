@@ -8,7 +8,7 @@ from retrieval.errors import SourceRefused, SourceUnavailable
 from retrieval.sources import INHERIT, PRIVATE, ExternalAccess, ExternalDocument
 from retrieval.sources.connector import cleaned
 from retrieval.sources.folder import FolderConnector
-from tests.retrieval.sources.places import a_site
+from tests.retrieval.sources.places import a_site, documents_of
 
 
 def connector(root, folder: str = "", shared: bool = True) -> FolderConnector:
@@ -17,11 +17,11 @@ def connector(root, folder: str = "", shared: bool = True) -> FolderConnector:
 
 
 def found(root, folder: str = "", shared: bool = True) -> dict[str, ExternalDocument]:
-    return {each.name: each for each in connector(root, folder, shared).changes({})}
+    return {each.name: each for each in documents_of(connector(root, folder, shared))}
 
 
 def read(root, name: str, folder: str = "") -> bytes:
-    for change in connector(root, folder).changes({}):
+    for change in documents_of(connector(root, folder)):
         if change.name == name:
             with change.open() as content:
                 return content.read()

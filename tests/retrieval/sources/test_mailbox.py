@@ -6,7 +6,7 @@ from retrieval.errors import SourceRefused, SourceUnavailable
 from retrieval.sources import PRIVATE
 from retrieval.sources.connector import cleaned
 from retrieval.sources.mailbox import MailboxConnector, modified_utf7
-from tests.retrieval.sources.places import a_site
+from tests.retrieval.sources.places import a_site, documents_of
 from tests.support.certificates import a_certificate
 from tests.support.imap_server import Mailbox, imap_server
 
@@ -22,7 +22,7 @@ def connector(server: Mailbox, password: str = "correct horse", **told) -> Mailb
 
 def contents(found: MailboxConnector) -> dict[str, bytes]:
     read = {}
-    for change in found.changes({}):
+    for change in documents_of(found):
         with change.open() as content:
             read[change.name] = content.read()
     return read
