@@ -136,12 +136,13 @@ def as_text(value: Any) -> str:
 def refusals() -> Iterator[None]:
     """The library's errors as sentences that tell nothing of what stands behind an address."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except AddressRefused as refusal:
         raise SourceUnavailable(str(refusal)) from refusal
-    except ClientError as error:
+    except (ClientError, ResponseParserError, KeyError) as error:
         raise SourceUnavailable(KEY_REFUSED) from error
     except (BotoCoreError, HTTPError, OSError) as error:
         raise SourceUnavailable(UNREACHABLE) from error

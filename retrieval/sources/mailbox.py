@@ -86,7 +86,7 @@ class MailboxConnector(Connector):
             if kind != "OK" or not validity or not validity[0]:
                 raise SourceUnavailable(LET_IN)
             yield box, validity[0].decode("ascii", "replace")
-        except imaplib.IMAP4.error as error:
+        except (imaplib.IMAP4.error, ValueError) as error:
             raise SourceUnavailable(LET_IN) from error
         except OSError as error:
             raise SourceUnavailable(UNREACHABLE) from error
@@ -95,8 +95,11 @@ class MailboxConnector(Connector):
 
     @contextmanager
     def _message(self, box: imaplib.IMAP4, uid: int) -> Iterator[BinaryIO]:
-        with bounded(box, self.site.bytes_max):
-            answer = box.uid("FETCH", str(uid), "(BODY.PEEK[])")[1]
+        try:
+            with bounded(box, self.site.bytes_max):
+                answer = box.uid("FETCH", str(uid), "(BODY.PEEK[])")[1]
+        except imaplib.IMAP4.error as error:
+            raise SourceUnavailable("The server does not send the message as it said.") from error
         parts = [part for part in answer if isinstance(part, tuple)]
         if not parts:
             raise OSError("The message is gone.")
