@@ -6,7 +6,7 @@ from retrieval.errors import SourceRefused, SourceUnavailable
 from retrieval.sources import PRIVATE
 from retrieval.sources.connector import cleaned
 from retrieval.sources.mailbox import MailboxConnector, modified_utf7
-from tests.retrieval.sources.places import a_site, documents_of
+from tests.retrieval.sources.places import BYTES_MAX, a_site, documents_of
 from tests.support.certificates import a_certificate
 from tests.support.imap_server import Mailbox, imap_server
 
@@ -80,11 +80,15 @@ def test_whoever_is_not_let_in_hears_one_sentence(told):
         list(connector(server, **told).changes({}))
 
 
-def test_a_server_that_says_it_sends_more_than_is_taken_is_left():
-    with (
-        imap_server(Mailbox(messages={3: FIRST}, says_size=10**10)) as server,
-        pytest.raises(SourceUnavailable),
-    ):
+def test_a_message_that_is_longer_than_is_taken_is_not_read():
+    mailbox = Mailbox(messages={3: FIRST + b"x" * BYTES_MAX})
+    with imap_server(mailbox) as server, pytest.raises(SourceUnavailable, match="as it said"):
+        contents(connector(server))
+
+
+def test_a_server_that_says_it_sends_more_than_is_taken_is_left_at_once():
+    mailbox = Mailbox(messages={3: FIRST}, says_size=10**10)
+    with imap_server(mailbox) as server, pytest.raises(SourceUnavailable, match="let us in"):
         list(connector(server).changes({}))
 
 
