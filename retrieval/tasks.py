@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -16,6 +17,8 @@ from retrieval.assembly import chunk_index, ingestion_components
 from retrieval.ingestion.pipeline import ingest
 from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_back_in_line, tidy_all
 from retrieval.models import CachedAnswer
+from retrieval.sources.intake import Intake
+from retrieval.sources.runs import run_due_source, sync_due_sources
 from retrieval.tenants.deletion import delete_tenant
 from retrieval.tenants.export import export_path, export_tenant
 from retrieval.uploads.finish import sweep_uploads
@@ -69,6 +72,20 @@ def sweep_files() -> int:
 def take_in_uploads() -> int:
     """Take in what came whole in parts and was left; forget what nobody went on with. Returns how many."""
     return sweep_uploads(dispatch_ingestion)
+
+
+@shared_task(name="retrieval.sync_sources")
+def sync_sources() -> int:
+    """Send for every source that is due. Returns how many."""
+    return sync_due_sources(lambda tenant_id, source_id: sync_source.delay(str(tenant_id), str(source_id)))
+
+
+@shared_task(name="retrieval.sync_source", time_limit=0, soft_time_limit=0)
+def sync_source(tenant_id: str, source_id: str) -> None:
+    intake = Intake(
+        dispatch=dispatch_ingestion, index=chunk_index(), bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX
+    )
+    run_due_source(UUID(tenant_id), UUID(source_id), intake)
 
 
 @shared_task(name="retrieval.forget_cached_answers")

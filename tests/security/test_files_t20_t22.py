@@ -12,6 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from retrieval.errors import UnreadableFile
+from retrieval.ingestion import vault
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import ParsedDocument
 from retrieval.ingestion.receive import Upload, receive
@@ -29,6 +30,7 @@ from tests.retrieval.ingestion.made_files import (
     word,
     workbook,
 )
+from tests.support.originals import name_of
 
 Read = Callable[[bytes, str], ParsedDocument]
 
@@ -181,11 +183,13 @@ def test_t20_a_stored_file_has_a_random_name_in_every_script(name: str) -> None:
     upload = Upload(name=name, content=ContentFile(b"Hello " + name.encode()))
     kept = receive(collection, upload, lambda *_: None, 1_000_000).document
 
-    stem = Path(kept.file.name).stem
+    stored = name_of(kept)
+    stem = Path(stored).stem
     assert len(stem) == 32
     assert set(stem) <= set("0123456789abcdef")
-    assert Path(kept.file.path).resolve().is_relative_to(Path(kept.file.storage.location).resolve())
-    kept.file.delete(save=False)
+    place = vault.storage()
+    assert Path(place.path(stored)).resolve().is_relative_to(Path(place.location).resolve())
+    vault.delete(stored)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))

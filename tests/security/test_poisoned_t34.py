@@ -18,6 +18,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.defined_name import DefinedName
 from pptx.dml.color import RGBColor as SlideColour
 from pptx.presentation import Presentation
+from pptx.shapes.autoshape import Shape
 from pptx.slide import Slide
 from pptx.util import Inches
 from pptx.util import Pt as SlidePoints
@@ -216,11 +217,15 @@ def box(slide: Slide, left: float = 1, **font: object) -> None:
 
 def white_box(presentation: Presentation, slide: Slide) -> None:
     box(slide)
-    slide.shapes[-1].text_frame.paragraphs[0].runs[0].font.color.rgb = SlideColour(255, 255, 255)
+    shape = slide.shapes[-1]
+    assert isinstance(shape, Shape)
+    shape.text_frame.paragraphs[0].runs[0].font.color.rgb = SlideColour(255, 255, 255)
 
 
 def slide_alt_text(presentation: Presentation, slide: Slide) -> None:
-    slide.shapes.title._element.nvSpPr.cNvPr.set("descr", POISON)
+    title = slide.shapes.title
+    assert title is not None
+    title._element.nvSpPr.cNvPr.set("descr", POISON)
 
 
 def hidden_slide(presentation: Presentation, slide: Slide) -> None:

@@ -45,7 +45,7 @@ def test_each_slide_is_a_page_under_its_title() -> None:
 
 def white_on(slide: Slide, fill: str | None, behind: str | None) -> None:
     if behind:
-        below = slide.shapes.add_shape(MSO_SHAPE.RECTANGLE, 0, 0, Inches(5), Inches(5))
+        below = slide.shapes.add_shape(MSO_SHAPE.RECTANGLE, Inches(0), Inches(0), Inches(5), Inches(5))
         below.fill.solid()
         below.fill.fore_color.rgb = RGBColor.from_string(behind)
     box = slide.shapes.add_textbox(Inches(1), Inches(1), Inches(2), Inches(1))
