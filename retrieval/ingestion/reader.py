@@ -1,7 +1,7 @@
 """Processes that scan and parse, kept for the next file: starting one takes longer than reading most files."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from retrieval.ingestion.limits import ParseLimits
@@ -21,11 +21,11 @@ class PooledReader:
         self._open = partial(ParserPool, limits, overrides=overrides, ocr_languages=ocr_languages)
         self._own = threading.local()
 
-    def __call__(self, descriptor: int, name: str) -> Iterator[Frame]:
+    def __call__(self, descriptor: int, name: str, on_pages: Callable[[int], None]) -> Iterator[Frame]:
         """A file's blocks and summary, as `ParserPool.read` gives them."""
         if not hasattr(self._own, "pool"):
             self._own.pool = self._open()
-        yield from self._own.pool.read(descriptor, name)
+        yield from self._own.pool.read(descriptor, name, on_pages=on_pages)
 
     def close(self) -> None:
         """Stop this thread's process; the next file starts another."""

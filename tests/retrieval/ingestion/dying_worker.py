@@ -67,6 +67,9 @@ def main() -> None:
     from retrieval.ingestion.pipeline import ingest
     from tests.retrieval.ingestion.parts import some_ingestion
 
+    from retrieval.ingestion import pipeline
+
+    pipeline.RENEWED_EVERY = 0.0  # each block is a point to die at
     components = some_ingestion()
     die_at(point)
     ingest(UUID(tenant_id), UUID(document_id), components)
