@@ -136,6 +136,7 @@ class DocumentsView(APIView):
         upload = Upload(
             name=sent["file"].name,
             content=sent["file"],
+            declared_type=sent["file"].content_type or "",
             title=sent["title"],
             sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
             created_by_id=caller.scope.user_id,

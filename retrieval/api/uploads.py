@@ -20,6 +20,7 @@ from retrieval.api.caller import Caller
 from retrieval.api.listing import documents_by_id
 from retrieval.api.visitor import signed_in
 from retrieval.errors import ChangeRefused, UnreadableFile
+from retrieval.ingestion.media_types import BY_EXTENSION
 from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection
 from retrieval.tasks import dispatch_ingestion
@@ -38,8 +39,8 @@ class UploadForm(forms.Form):
     chosen = forms.FileField(
         label="Files",
         required=False,
-        help_text="Text, Markdown, HTML, PDF, Word or CSV.",
-        widget=SeveralFilesInput(attrs={"accept": ".txt,.md,.html,.htm,.pdf,.docx,.csv", "required": True}),
+        help_text="PDF, Office, web pages, e-mail, books, tables, text, source code, or a ZIP of these.",
+        widget=SeveralFilesInput(attrs={"accept": ",".join(BY_EXTENSION), "required": True}),
     )
     collection = forms.ChoiceField(label="Collection")
     sensitivity = forms.TypedChoiceField(
@@ -89,7 +90,13 @@ def upload_documents(request: HttpRequest, caller: Caller) -> HttpResponse:
 def take_in(
     request: HttpRequest, caller: Caller, collection: Collection, file: UploadedFile, level: Sensitivity
 ) -> None:
-    upload = Upload(name=file.name or "", content=file, sensitivity=level, created_by_id=caller.scope.user_id)
+    upload = Upload(
+        name=file.name or "",
+        content=file,
+        sensitivity=level,
+        created_by_id=caller.scope.user_id,
+        declared_type=file.content_type or "",
+    )
     name = safe_name(upload.name)
     try:
         with managing(caller.scope.tenant_id):
