@@ -1,14 +1,31 @@
 """Processes that scan and parse, kept for the next file: starting one takes longer than reading most files."""
 
 import threading
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import Frame
 from retrieval.ingestion.sandbox import ParserPool
 from retrieval.ingestion.scan.files import Scanner
 from retrieval.ingestion.scan.findings import Findings
+
+
+class Closed(Protocol):
+    def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=Closed)
+
+
+class EndingWithItsThread(Generic[P]):
+    """Closes a part when the thread ends whose own it is, or the process: its locals are dropped then."""
+
+    def __init__(self, part: P) -> None:
+        self.part = part
+        weakref.finalize(self, part.close)
 
 
 class PooledReader:
@@ -24,14 +41,8 @@ class PooledReader:
     def __call__(self, descriptor: int, name: str, on_pages: Callable[[int], None]) -> Iterator[Frame]:
         """A file's blocks and summary, as `ParserPool.read` gives them."""
         if not hasattr(self._own, "pool"):
-            self._own.pool = self._open()
-        yield from self._own.pool.read(descriptor, name, on_pages=on_pages)
-
-    def close(self) -> None:
-        """Stop this thread's process; the next file starts another."""
-        if hasattr(self._own, "pool"):
-            self._own.pool.close()
-            del self._own.pool
+            self._own.pool = EndingWithItsThread(self._open())
+        yield from self._own.pool.part.read(descriptor, name, on_pages=on_pages)
 
 
 class PooledScanner:
@@ -47,5 +58,5 @@ class PooledScanner:
     def __call__(self, descriptor: int, name: str, declared_type: str) -> Findings:
         """What is found in a file, as `Scanner.scan` tells it."""
         if not hasattr(self._own, "scanner"):
-            self._own.scanner = Scanner(self._clamd, self._limits)
-        return self._own.scanner.scan(descriptor, name, declared_type)
+            self._own.scanner = EndingWithItsThread(Scanner(self._clamd, self._limits))
+        return self._own.scanner.part.scan(descriptor, name, declared_type)
