@@ -82,6 +82,7 @@ def serving(application: str) -> Iterator[str]:
     owner = settings.DATABASES["owner"]
     credentials = f"{quote(owner['USER'])}:{quote(owner['PASSWORD'])}"
     environment = os.environ | {
+        "RAGSITE_UPLOAD_BYTES_MAX": str(20 * 1024 * 1024),  # so that a test can exceed it
         "DATABASE_URL": f"postgresql://{credentials}@/{connection.settings_dict['NAME']}"
         f"?host={quote(owner['HOST'], safe='')}&port={owner['PORT']}",
         "RAGSITE_APPLICATION_ROLE": settings.DATABASES["default"]["USER"],
