@@ -49,7 +49,7 @@ class ListedDocument:
     readable: bool  # by this person, now
     progress: str = ""  # what there is to say besides the status, for who may edit
     fraction: float | None = None  # of its passages, 0 to 1; None where nobody knows
-    attempts: int = 0  # since it last came further
+    tried: str = ""  # how often, since it last came further; a reason says so itself
     retriable: bool = False
 
 
@@ -133,6 +133,6 @@ def line(document: Document, readable: bool, progress: Progress | None = None) -
         readable=readable,
         progress=progress.words if progress else "",
         fraction=progress.fraction if progress and moving else None,
-        attempts=progress.attempts if progress else 0,
+        tried=f"Tried {progress.attempts} times" if progress and moving and progress.attempts > 1 else "",
         retriable=document.status in DEAD,
     )

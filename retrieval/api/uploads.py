@@ -150,6 +150,7 @@ def status_json(document: ListedDocument) -> dict[str, Any]:
         "readable": document.readable,
         "progress": document.progress,
         "fraction": document.fraction,
+        "tried": document.tried,
     }
 
 

@@ -26,7 +26,7 @@ async function refresh(rows, batches) {
   for (const each of seen.batches) showBatch(batches.find((batch) => batch.dataset.batch === each.id), each);
 }
 
-function showDocument(row, { id, status, words, reason, moving: still, readable, progress, fraction }) {
+function showDocument(row, { id, status, words, reason, moving: still, readable, progress, fraction, tried }) {
   const pill = row.querySelector(".pill");
   // Stages are spoken as they change; figures change every two seconds and are not.
   if (pill.dataset.status !== status) say(`${row.querySelector("th").textContent.trim()}: ${words}`);
@@ -34,7 +34,7 @@ function showDocument(row, { id, status, words, reason, moving: still, readable,
   pill.textContent = words;
   write(row.querySelector("[data-reason]"), reason);
   write(row.querySelector("[data-progress]"), progress);
-  row.querySelector("[data-attempts]")?.remove();
+  write(row.querySelector("[data-attempts]"), tried);
   const bar = row.querySelector("[data-bar]");
   bar.hidden = fraction === null;
   bar.value = fraction ?? 0;
