@@ -105,9 +105,9 @@ class DocumentForm(GrantsForm):
 
 def progress_for(document: Document) -> Progress | None:
     """Of the document's newest version, read once."""
-    if not hasattr(document, "progress"):
-        document.progress = progress_of(document)  # type: ignore[attr-defined]  # kept with its row
-    found: Progress | None = document.progress
+    if "progress" not in document.__dict__:
+        document.__dict__["progress"] = progress_of(document)
+    found: Progress | None = document.__dict__["progress"]
     return found
 
 
