@@ -14,6 +14,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.database import database_unit, managing
@@ -76,7 +77,7 @@ def newest_key(tenant_id: UUID) -> DataKey:
     key = cache.find(tenant_id, None)
     if key is None:
         key = _newest(tenant_id)
-        cache.keep(tenant_id, None, key)
+        _remember(tenant_id, None, key)
     return key
 
 
@@ -85,8 +86,16 @@ def key_of_version(tenant_id: UUID, version: int) -> DataKey:
     key = cache.find(tenant_id, version)
     if key is None:
         key = _of_version(tenant_id, version)
-        cache.keep(tenant_id, version, key)
+        _remember(tenant_id, version, key)
     return key
+
+
+def _remember(tenant_id: UUID, version: int | None, key: DataKey) -> None:
+    if not connection.in_atomic_block:
+        cache.keep(tenant_id, version, key)
+        return
+    # A key whose row is rolled back must encrypt nothing more: no one could ever read it again.
+    transaction.on_commit(lambda: cache.keep(tenant_id, version, key))
 
 
 @database_unit

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from accounts.outbound.rules import Allowed
 from ragsite.embedded.paths import Places, places
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +60,13 @@ class Environment(BaseSettings):
     embeddings_dimensions: int = Field(default=384, ge=8, le=4000)
     encoder_threads: int = Field(default=2, ge=1, le=32)
 
+    # Sources. Addresses that people type in are connected to where they are public; an intranet is named
+    # here, as networks or hosts. Folders: tenant=/absolute/path, each tenant's own.
+    fetch_allow: str = ""
+    fetch_ports: str = "80,443,993,8080,8443"
+    source_folders: str = ""
+    source_plain_imap: bool = False  # IMAP without TLS
+
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=512 * 1024 * 1024, ge=1024)
     versions_kept: int = Field(default=5, ge=0)  # of a document, beside the one that is read
@@ -79,6 +87,29 @@ class Environment(BaseSettings):
     # away, documents wait.
     clamav: str = Field(default="", pattern=r"^(unix:/.+|tcp:[^:]+:\d{1,5}|tcp:\[[0-9a-fA-F:]+\]:\d{1,5})?$")
 
+    # Reading files: media types for which an installed parser replaces the built-in one, with commas in
+    # between, and the languages that text recognition reads, as tesseract names them ("eng+deu").
+    parsers_override: str = ""
+    ocr_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
+
+    @model_validator(mode="after")
+    def sources_are_readable(self) -> Self:
+        """A network that nobody can read would stop every source, and not say why."""
+        Allowed.parsed(listed(self.fetch_allow), self.ports())
+        self.folders()
+        return self
+
+    def ports(self) -> list[int]:
+        return [int(port) for port in listed(self.fetch_ports)]
+
+    def folders(self) -> dict[str, str]:
+        """The folder that each tenant's watched folders lie in, by slug."""
+        pairs = [pair.partition("=") for pair in listed(self.source_folders)]
+        for slug, _, folder in pairs:
+            if not slug or not folder.startswith("/"):
+                raise ValueError("RAGSITE_SOURCE_FOLDERS must look like acme=/srv/acme,globex=/srv/globex")
+        return {slug: folder for slug, _, folder in pairs}
+
     @model_validator(mode="after")
     def remote_parts_are_named(self) -> Self:
         """A remote part without an address would fail at the first question instead of at the start."""
@@ -95,6 +126,10 @@ class Environment(BaseSettings):
                 "the local encoder has 384 dimensions; RAGSITE_EMBEDDINGS_DIMENSIONS is for a remote one"
             )
         return self
+
+
+def listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,8 @@
-"""What the generated API description cannot see by itself: streaming endpoints are plain views."""
+"""What the generated API description cannot see by itself: the streaming endpoint is a plain view."""
 
 from typing import Any
 
 TEXT: dict[str, Any] = {"type": "string"}
-FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["code", "detail", "request_id"],
@@ -50,7 +49,7 @@ STREAM = (
 
 
 def add_queries(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A drf-spectacular post-processing hook that describes asking and downloading."""
+    """A drf-spectacular post-processing hook that describes `POST /api/v1/queries`."""
 
     def failure(description: str) -> dict[str, Any]:
         return {"description": description, "content": {"application/json": {"schema": ERROR}}}
@@ -76,39 +75,6 @@ def add_queries(result: dict[str, Any], generator: Any, request: Any, public: bo
                 "403": failure("The role does not include asking."),
                 "404": failure("There is no such conversation."),
                 "503": failure("A part that is needed cannot be reached; trying again may help."),
-            },
-        }
-    }
-    result["paths"]["/api/v1/documents/{document_id}/file"] = {
-        "get": {
-            "operationId": "documents_file_retrieve",
-            "summary": "Download the file that was brought in",
-            "description": "Always an attachment. One range of bytes may be asked for. On record each time.",
-            "tags": ["documents"],
-            "security": [{"apiKey": []}, {"cookieAuth": []}],
-            "parameters": [
-                {
-                    "in": "path",
-                    "name": "document_id",
-                    "required": True,
-                    "schema": {"type": "string", "format": "uuid"},
-                },
-                {"in": "header", "name": "Range", "schema": TEXT},
-            ],
-            "responses": {
-                "200": {
-                    "description": "The file.",
-                    "content": {"application/octet-stream": {"schema": FILE}},
-                },
-                "206": {
-                    "description": "The range.",
-                    "content": {"application/octet-stream": {"schema": FILE}},
-                },
-                "401": failure("No good credentials came."),
-                "403": failure("The key is for something else."),
-                "404": failure("There is no such document for the caller."),
-                "416": {"description": "The range begins behind the end of the file."},
-                "503": failure("The audit trail cannot be written; nothing is given out."),
             },
         }
     }

@@ -5,7 +5,7 @@ from typing import Any
 import django_stubs_ext
 
 from ragsite import logs
-from ragsite.env import ROOT, database, environment, home, mail, master_keys, redis_url, secrets
+from ragsite.env import ROOT, database, environment, home, listed, mail, master_keys, redis_url, secrets
 from ragsite.example_questions import example_questions
 from ragsite.originals import originals_storage
 
@@ -218,7 +218,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["ragsite.openapi.add_queries"],
+    "POSTPROCESSING_HOOKS": ["ragsite.openapi.add_queries", "ragsite.openapi_files.add_files"],
 }
 
 # --- Work in the background ---------------------------------------------------------------------
@@ -235,6 +235,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep-documents": {"task": "retrieval.sweep_documents", "schedule": 15.0},
     "sweep-erasures": {"task": "retrieval.sweep_erasures", "schedule": 120.0},
+    "sync-sources": {"task": "retrieval.sync_sources", "schedule": 30.0},
     "sweep-uploads": {"task": "retrieval.sweep_uploads", "schedule": 60.0},
     "sweep-files": {"task": "retrieval.sweep_files", "schedule": 6 * 3600.0},
     "sweep-open-questions": {"task": "retrieval.report_open_questions", "schedule": 300.0},
@@ -271,6 +272,12 @@ RAGSITE_VERSIONS_KEPT = env.versions_kept
 RAGSITE_CLAMAV = env.clamav
 RAGSITE_OPEN_UPLOADS_MAX = env.open_uploads_max
 RAGSITE_OPEN_UPLOAD_BYTES_MAX = env.open_upload_bytes_max
+RAGSITE_PARSERS_OVERRIDE = listed(env.parsers_override)
+RAGSITE_OCR_LANGUAGES = env.ocr_languages
+RAGSITE_FETCH_ALLOW = listed(env.fetch_allow)
+RAGSITE_FETCH_PORTS = env.ports()
+RAGSITE_SOURCE_FOLDERS = env.folders()
+RAGSITE_SOURCE_PLAIN_IMAP = env.source_plain_imap
 RAGSITE_EXAMPLE_QUESTIONS = example_questions(ROOT / "examples/data") if env.demonstration else {}
 
 LANGUAGE_CODE = "en-gb"

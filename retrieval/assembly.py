@@ -143,7 +143,11 @@ def ingestion_components() -> "IngestionComponents":
     limits = ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)
     return IngestionComponents(
         scan=PooledScanner(settings.RAGSITE_CLAMAV, limits),
-        read=PooledReader(limits),
+        read=PooledReader(
+            limits,
+            overrides=settings.RAGSITE_PARSERS_OVERRIDE,
+            ocr_languages=settings.RAGSITE_OCR_LANGUAGES,
+        ),
         split=Splitter(tokenizer()).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         encoder=encoder(),

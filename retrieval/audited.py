@@ -24,6 +24,7 @@ from retrieval.models import (
     DocumentGroupObjectPermission,
     DocumentUserObjectPermission,
     GlossaryTerm,
+    Source,
     TenantPolicy,
 )
 
@@ -56,6 +57,7 @@ FIELDS: dict[type[Model], list[str]] = {
     Document: ["collection", "sensitivity", "inherits_grants", "content_sha256"],
     GlossaryTerm: ["term", "expansion"],
     TenantPolicy: ["injection_mode", "injection_threshold", "pii", "allowed_hosts"],
+    Source: ["collection", "kind", "name", "sensitivity", "schedule_minutes", "enabled", "removing"],
     CollectionUserObjectPermission: ["permission", "user", "content_object", "expires_at"],
     CollectionGroupObjectPermission: ["permission", "group", "content_object", "expires_at"],
     DocumentUserObjectPermission: ["permission", "user", "content_object", "expires_at"],

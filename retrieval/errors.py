@@ -80,3 +80,34 @@ class PreviewTooLarge(RetrievalError):
     """A change that reaches too much to be counted in the time there is."""
 
     code = "preview_too_large"
+
+
+class FetchRefused(RetrievalError):
+    """A page that was not fetched; the message tells nothing of what is inside our own network.
+
+    status: what the server answered; 0 where none did.
+    """
+
+    code = "fetch_refused"
+
+    def __init__(self, message: str, *, status: int = 0, permanent: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.permanent = permanent
+
+
+class SourceRefused(RetrievalError):
+    """A source that cannot be as it is described; `field` is what is wrong with it, or empty."""
+
+    code = "source_refused"
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class SourceUnavailable(RetrievalError):
+    """A source that does not answer, or breaks off; what was listed until then is not all there is."""
+
+    code = "source_unavailable"
+    permanent = False

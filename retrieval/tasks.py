@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -16,9 +17,12 @@ from retrieval.assembly import chunk_index, ingestion_components
 from retrieval.ingestion.pipeline import ingest
 from retrieval.ingestion.sweep import delete_stray_files, go_on_erasing, put_back_in_line, tidy_all
 from retrieval.models import CachedAnswer
+from retrieval.sources.intake import Intake
+from retrieval.sources.runs import run_due_source, sync_due_sources
 from retrieval.tenants.deletion import delete_tenant
 from retrieval.tenants.export import export_path, export_tenant
-from retrieval.uploads.finish import parts_of_uploads, sweep_uploads
+from retrieval.uploads.finish import sweep_uploads
+from retrieval.uploads.lifecycle import names_in_use
 
 log = structlog.get_logger()
 
@@ -61,13 +65,27 @@ def sweep_files() -> int:
     """Tidy up after versions that were left half tidied; delete files that no row names. Returns how many."""
     for tenant_id in active_tenants():
         tidy_all(tenant_id, chunk_index())
-    return sum(delete_stray_files(tenant_id, parts_of_uploads) for tenant_id in active_tenants())
+    return sum(delete_stray_files(tenant_id, names_in_use) for tenant_id in active_tenants())
 
 
 @shared_task(name="retrieval.sweep_uploads")
 def take_in_uploads() -> int:
     """Take in what came whole in parts and was left; forget what nobody went on with. Returns how many."""
     return sweep_uploads(dispatch_ingestion)
+
+
+@shared_task(name="retrieval.sync_sources")
+def sync_sources() -> int:
+    """Send for every source that is due. Returns how many."""
+    return sync_due_sources(lambda tenant_id, source_id: sync_source.delay(str(tenant_id), str(source_id)))
+
+
+@shared_task(name="retrieval.sync_source", time_limit=0, soft_time_limit=0)
+def sync_source(tenant_id: str, source_id: str) -> None:
+    intake = Intake(
+        dispatch=dispatch_ingestion, index=chunk_index(), bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX
+    )
+    run_due_source(UUID(tenant_id), UUID(source_id), intake)
 
 
 @shared_task(name="retrieval.forget_cached_answers")

@@ -27,6 +27,8 @@ def prepare(screen: Screen) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=0)
     with screen.step("Granting the application its rights"):
         call_command("grant_application_role", stdout=_Silence())
+    with screen.step("Looking for files to encrypt"):
+        call_command("adopt_originals", stdout=_Silence())
     if environment().encoder == "local":
         screen.say("  Preparing the encoder")
         call_command("prepare_encoder")

@@ -1,5 +1,5 @@
 """Admin pages of documents, settings and questions."""
 
-from retrieval.admin import documents, questions, settings
+from retrieval.admin import documents, questions, settings, sources
 
-__all__ = ["documents", "questions", "settings"]
+__all__ = ["documents", "questions", "settings", "sources"]

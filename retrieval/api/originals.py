@@ -129,10 +129,9 @@ def open_original(request: HttpRequest, document_id: UUID, who: Identify) -> Ope
 
 
 def readable(caller: Caller, document_id: UUID) -> Document | None:
-    """A document whose text the caller may read. Its file is the judged one, not one that waits for it."""
+    """A document whose text the caller may read."""
     with reading(caller.scope):
-        judged = Document.objects.readable_by(caller.scope).filter(status=Document.Status.INDEXED)
-        document = judged.filter(pk=document_id).first()
+        document = Document.objects.readable_by(caller.scope).filter(pk=document_id).first()
         permitted = document is not None and permitted_among(caller.scope, [document.pk])
         return document if permitted else None
 

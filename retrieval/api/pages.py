@@ -135,6 +135,7 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
         "earlier": max(first - PASSAGES_PER_PAGE, 0) if first else None,
         "later": first + PASSAGES_PER_PAGE if first + PASSAGES_PER_PAGE < version.chunk_count else None,
         "version": version.number,
+        "has_file": version.sealed and bool(version.stored_name),
         "outdated": version.pk != document.version_id,
         "versions": versions,
     }

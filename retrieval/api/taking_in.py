@@ -47,6 +47,7 @@ def take_in(sending: Sending, file: UploadedFile, title: str = "") -> Received:
         content=file,
         title=title,
         sensitivity=sending.sensitivity,
+        declared_type=file.content_type or "",
         created_by_id=sending.caller.scope.user_id,
         batch=sending.batch,
     )

@@ -20,6 +20,7 @@ from retrieval.api.ingestion import dead_letters, retry_by_id
 from retrieval.api.listing import ListedDocument, documents_by_id
 from retrieval.api.taking_in import FILES_MAX, Sending, Taken, take_in_all
 from retrieval.api.visitor import signed_in
+from retrieval.ingestion.media_types import BY_EXTENSION
 from retrieval.ingestion.progress import BatchProgress, batches_among
 from retrieval.ingestion.wording import number
 from retrieval.models import Collection
@@ -40,8 +41,8 @@ class UploadForm(forms.Form):
     chosen = forms.FileField(
         label="Files",
         required=False,
-        help_text="Text, Markdown, HTML, PDF, Word or CSV.",
-        widget=SeveralFilesInput(attrs={"accept": ".txt,.md,.html,.htm,.pdf,.docx,.csv", "required": True}),
+        help_text="PDF, Office, web pages, e-mail, books, tables, text, source code, or a ZIP of these.",
+        widget=SeveralFilesInput(attrs={"accept": ",".join(BY_EXTENSION), "required": True}),
     )
     collection = forms.ChoiceField(label="Collection")
     sensitivity = forms.TypedChoiceField(

@@ -11,6 +11,7 @@ from retrieval.api import (
     originals,
     pages,
     resumable,
+    source_pages,
     tenants,
     uploads,
 )
@@ -26,6 +27,13 @@ from retrieval.api.grants import (
 )
 from retrieval.api.ingestion import BatchView, FailedView, IngestionView, RetryManyView, RetryView
 from retrieval.api.queries import ask_view
+from retrieval.api.sources import (
+    SourceAgreementView,
+    SourceRunView,
+    SourcesView,
+    SourceTestView,
+    SourceView,
+)
 from retrieval.api.versions import VersionsView
 
 register_converter(GrantNumber, "grant")
@@ -45,6 +53,15 @@ urlpatterns = [
     path("access/names/", access_pages.access_names, name="access-names"),
     path("access/collections/<uuid:target_id>/", grant_pages.collection_grants, name="collection-grants"),
     path("access/documents/<uuid:target_id>/", grant_pages.document_grants, name="document-grants"),
+    path("sources/", source_pages.sources_page, name="sources"),
+    path("sources/new/", source_pages.new_source, name="new-source"),
+    path("sources/<uuid:source_id>/", source_pages.source_page, name="source"),
+    path("sources/<uuid:source_id>/run/", source_pages.run_source, name="run-source"),
+    path("sources/<uuid:source_id>/test/", source_pages.test_source, name="test-source"),
+    path("sources/<uuid:source_id>/pause/", source_pages.pause_source, name="pause-source"),
+    path("sources/<uuid:source_id>/resume/", source_pages.resume_source, name="resume-source"),
+    path("sources/<uuid:source_id>/confirm/", source_pages.confirm_source, name="confirm-source"),
+    path("sources/<uuid:source_id>/delete/", source_pages.delete_source, name="delete-source"),
     path("tenant/", tenants.choose_tenant, name="choose-tenant"),
     path("keys/", keys.keys_page, name="keys"),
     path("keys/<int:key_id>/rotate/", keys.rotate_own_key, name="rotate-key"),
@@ -85,6 +102,11 @@ urlpatterns = [
     path("api/v1/access/explain", ExplainView.as_view(), name="api-access-explain"),
     path("api/v1/access/preview", PreviewView.as_view(), name="api-access-preview"),
     path("api/v1/conversations", ConversationsView.as_view(), name="conversations"),
+    path("api/v1/sources", SourcesView.as_view(), name="api-sources"),
+    path("api/v1/sources/<uuid:source_id>", SourceView.as_view(), name="api-source"),
+    path("api/v1/sources/<uuid:source_id>/run", SourceRunView.as_view(), name="api-run-source"),
+    path("api/v1/sources/<uuid:source_id>/test", SourceTestView.as_view(), name="api-test-source"),
+    path("api/v1/sources/<uuid:source_id>/confirm", SourceAgreementView.as_view(), name="api-confirm-source"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
 ]

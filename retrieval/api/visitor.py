@@ -15,6 +15,7 @@ from accounts.resolve import active_memberships
 from accounts.roles import Right
 from compliance.audit.context import AuditContext, acting, current
 from retrieval.api.caller import Caller, caller_by_session
+from retrieval.sources.changes import RIGHTS as SOURCE_RIGHTS
 
 P = ParamSpec("P")
 Page = Callable[Concatenate[HttpRequest, Caller, P], HttpResponse]
@@ -58,6 +59,7 @@ def shell(request: HttpRequest, caller: Caller | None = None, section: str = "")
         "tenant": caller.membership.tenant if caller else None,
         "role": caller.membership.role_name if caller else "",
         "explains": caller is not None and caller.may(Right.EXPLAIN_ACCESS),
+        "sourcing": caller is not None and all(caller.may(right) for right in SOURCE_RIGHTS),
         "administers": caller is not None and administers(caller.membership),
         "emergencies": open_stays(caller.membership) if caller else [],
         "tenants": [membership.tenant for membership in active_memberships(request.user)],

@@ -1,5 +1,6 @@
 """What the machine's names are called on a page."""
 
+from retrieval.ingestion import media_types
 from retrieval.models import Document
 
 STAGES = {
@@ -39,12 +40,23 @@ MOVING = frozenset(
 )
 
 MEDIA_TYPES = {
-    "application/pdf": "PDF",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
-    "text/csv": "Table (CSV)",
-    "text/html": "Web page",
-    "text/markdown": "Markdown",
-    "text/plain": "Text",
+    media_types.PDF: "PDF",
+    media_types.DOCX: "Word",
+    media_types.XLSX: "Excel",
+    media_types.PPTX: "PowerPoint",
+    media_types.ODT: "OpenDocument",
+    media_types.EPUB: "Book (EPUB)",
+    media_types.RTF: "Rich text",
+    media_types.ZIP: "Archive",
+    media_types.EML: "E-mail",
+    media_types.HTML: "Web page",
+    media_types.MARKDOWN: "Markdown",
+    media_types.CSV: "Table (CSV)",
+    media_types.TSV: "Table (TSV)",
+    media_types.JSON: "JSON",
+    media_types.JSONL: "JSON Lines",
+    media_types.CODE: "Source code",
+    media_types.TEXT: "Text",
 }
 
 

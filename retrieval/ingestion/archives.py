@@ -11,6 +11,8 @@ from retrieval.ingestion.media_types import DOCX, EPUB, ODT, PPTX, XLSX, ZIP
 
 _END = b"PK\x05\x06"
 _END_BYTES = 22
+_LARGE_END, _LARGE_END_BYTES = b"PK\x06\x06", 56  # of ZIP64
+_LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
 _COMMENT_BYTES_MAX = 65_535
 _ENTRY = b"PK\x01\x02"
 _ENTRY_BYTES = 1_000  # in the directory: a name and its dates; longer ones are rare
@@ -87,10 +89,25 @@ def _directory(file: BinaryIO) -> tuple[int, int]:
         if len(record) == _END_BYTES:
             _, _, _, _, count, directory_bytes, _, comment_bytes = struct.unpack("<4s4H2LH", record)
             ended = start + place + _END_BYTES + comment_bytes == size
-            if ended and (_begins_directory(file, start + place - directory_bytes) or count in (0, 0xFFFF)):
-                return count, directory_bytes if directory_bytes != 0xFFFFFFFF else size
+            if ended and (count == 0xFFFF or directory_bytes == 0xFFFFFFFF):
+                return _large_directory(file, start + place, size)
+            if ended and (count == 0 or _begins_directory(file, start + place - directory_bytes)):
+                return count, directory_bytes
         place = tail.rfind(_END, 0, place)
     raise TornArchive
+
+
+def _large_directory(file: BinaryIO, end: int, size: int) -> tuple[int, int]:
+    """The same of a ZIP64 archive, whose own record stands before the end that points to it."""
+    file.seek(max(end - _LOCATOR_BYTES, 0))
+    locator = file.read(_LOCATOR_BYTES)
+    if locator[:4] != _LOCATOR:
+        return 0xFFFF, size  # so many entries without the larger record
+    file.seek(min(int.from_bytes(locator[8:16], "little"), size))
+    record = file.read(_LARGE_END_BYTES)
+    if record[:4] != _LARGE_END or len(record) < _LARGE_END_BYTES:
+        raise TornArchive
+    return int.from_bytes(record[32:40], "little"), int.from_bytes(record[40:48], "little")
 
 
 def _begins_directory(file: BinaryIO, place: int) -> bool:

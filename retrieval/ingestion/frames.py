@@ -5,10 +5,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
-from retrieval.ingestion.parsed import BLOCK_CHARS_MAX, Frame, ParsedBlock, Region, Section, Summary
+from retrieval.ingestion.parsed import (
+    BLOCK_CHARS_MAX,
+    FRACTION_DIGITS,
+    Frame,
+    ParsedBlock,
+    Region,
+    Section,
+    Summary,
+)
 
 FRAME_BYTES_MAX = 8_000_000  # a block of rare characters, its regions, or a summary with all hidden text
-_FRACTION_DIGITS = 4  # a tenth of a millimetre on A4
 _COMPRESSION = 5
 
 
@@ -68,7 +75,7 @@ def _region_numbers(region: Region) -> list[int | float]:
         region.page,
         region.start_char,
         region.end_char,
-        *(round(edge, _FRACTION_DIGITS) for edge in edges),
+        *(round(edge, FRACTION_DIGITS) for edge in edges),
     ]
 
 

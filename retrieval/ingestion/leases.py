@@ -83,7 +83,7 @@ def take(tenant_id: UUID, document_id: UUID) -> Lease | None:
     None: there is nothing to do, somebody does it, or the tenant is suspended.
     """
     token = uuid.uuid4()
-    asked = {
+    asked: dict[str, Any] = {
         "token": token, "length": LEASE, "tenant": tenant_id, "document": document_id, "most": ATTEMPTS_MAX,
     }  # fmt: skip
     with managing(tenant_id), connection.cursor() as cursor:

@@ -13,6 +13,7 @@ BLOCK_CHARS_MAX = 500_000
 # Many sections with long headings or many lines on pages close a block too: its frame stays about 1 MB.
 BLOCK_WEIGHT = 750_000
 REGION_WEIGHT = 60
+FRACTION_DIGITS = 4  # of a region's edges: a tenth of a millimetre on A4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

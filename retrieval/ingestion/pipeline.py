@@ -5,6 +5,7 @@ checkpoint, and chunks are written together with the number that says how many a
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -33,6 +34,7 @@ log = structlog.get_logger()
 
 PIECES_AT_ONCE = 64  # of one batch: half a second of embedding, 200 kB of rows
 JUDGED_AT_ONCE = 200
+RENEWED_EVERY = 3.0  # seconds, so that a word about progress costs nothing beside the progress
 
 
 class Scan(Protocol):
@@ -42,8 +44,8 @@ class Scan(Protocol):
 
 
 class Read(Protocol):
-    def __call__(self, descriptor: int, name: str) -> Iterator[Frame]:
-        """A file's text in blocks, then its summary. Raises UnreadableFile."""
+    def __call__(self, descriptor: int, name: str, on_pages: Callable[[int], None]) -> Iterator[Frame]:
+        """A file's text in blocks, then its summary; tells of pages as they are read. Raises UnreadableFile."""
         ...
 
 
@@ -158,7 +160,10 @@ def parsed_of(lease: Lease, work: Ingestion, components: IngestionComponents) ->
             raise Quarantined(findings.reason)
         os.lseek(descriptor, 0, os.SEEK_SET)
         leases.move(lease, State.PARSING)
-        parsed = keep_parsed(lease.tenant_id, renewing(lease, components.read(descriptor, name)))
+        progress = Renewal(lease)
+        parsed = keep_parsed(
+            lease.tenant_id, progress.through(components.read(descriptor, name, progress.pages))
+        )
     summary = parsed.summary
     with managing(lease.tenant_id):
         leases.move(lease, State.SPLITTING, parsed_name=parsed.name)
@@ -172,12 +177,28 @@ def parsed_of(lease: Lease, work: Ingestion, components: IngestionComponents) ->
     return parsed
 
 
-def renewing(lease: Lease, frames: Iterator[Frame]) -> Iterator[Frame]:
-    """Each block that was read is progress. A document of one block is not worth a word."""
-    for number, frame in enumerate(frames):
-        if number and isinstance(frame, ParsedBlock):
-            leases.renew(lease, pages_done=frame.sections[-1].page or 0 if frame.sections else 0)
-        yield frame
+class Renewal:
+    """Keeps the lease while a file is read on, a few seconds apart at least; silence renews nothing."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease, self._pages, self._said_at = lease, 0, time.monotonic()
+
+    def pages(self, read: int) -> None:
+        """So many pages have been read."""
+        self._pages = read
+        self._say()
+
+    def through(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames as they come, each of them progress."""
+        for frame in frames:
+            self._say()
+            yield frame
+
+    def _say(self) -> None:
+        now = time.monotonic()
+        if now - self._said_at >= RENEWED_EVERY:
+            leases.renew(self._lease, pages_done=self._pages)
+            self._said_at = now
 
 
 def split(lease: Lease, version: DocumentVersion, parsed: Parsed, components: IngestionComponents) -> Pieces:

@@ -98,7 +98,7 @@ class Progress:
     def words(self) -> str:
         """What there is to say besides the state, for people; "" where there is nothing."""
         if self.state is State.PARSING:
-            return f"page {self.pages_done:,}" if self.pages_done else ""
+            return f"{wording.number(self.pages_done, 'page')} read" if self.pages_done else ""
         if self.state is State.RECEIVED and self.next_try_seconds is not None:
             return f"next try in {wording.duration(self.next_try_seconds)}"
         if self.resting or self.chunks_total is None:

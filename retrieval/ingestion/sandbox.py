@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -22,6 +22,7 @@ from retrieval.ingestion.sniff import display_name
 
 PARSERS_MODULE = "retrieval.ingestion.parsers"
 FILES_PER_CHILD_MAX = 200  # memory that libraries never give back is freed with the child
+_SENTENCE_CHARS_MAX = 500
 _SWITCH_SECONDS = 5.0  # for a child to take an answer that it waits for
 
 log = structlog.get_logger()
@@ -44,6 +45,8 @@ class ParserPool:
     parsers_module: the module in the child whose PARSERS maps media types to parsers.
     overrides: media types for which an installed parser replaces the built-in one.
     ocr_languages: what text recognition reads, as `tesseract -l` names them, joined by "+".
+
+    Raises ValueError when ocr_languages are no names of languages.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ParserPool:
         overrides: Collection[str] = (),
         ocr_languages: str = tesseract.LANGUAGES,
     ) -> None:
+        tesseract.check_languages(ocr_languages)
         self._limits = limits
         self._parsers_module = parsers_module
         self._overrides = tuple(overrides)
@@ -81,7 +85,7 @@ class ParserPool:
 
     def read(
         self, source: int | Path, name: str, *, on_pages: Callable[[int], None] | None = None
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """Read one file block by block; the summary comes last. One file at a time: finish or close each.
 
         source: its path, or a descriptor of its bytes that is read from the start and stays open.
@@ -176,7 +180,7 @@ class ParserPool:
     def _explain(self, child: Channel, kind: str, content: object, shown: str) -> NoReturn:
         if kind == "refused":
             child.broken = False
-            raise UnreadableFile(str(content))
+            raise UnreadableFile(str(content)[:_SENTENCE_CHARS_MAX])
         if kind != "failed":
             raise ValueError("an unknown kind of frame")
         if content == "MemoryError":
@@ -241,4 +245,4 @@ def _checked_size(descriptor: int, shown: str, limits: ParseLimits) -> int:
 
 
 def _too_slow(shown: str, seconds: float) -> str:
-    return f"{shown} took longer than {seconds:g} seconds to read."
+    return f"{shown} took longer than {round(seconds, 1):g} seconds to read."

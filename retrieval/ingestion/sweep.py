@@ -80,7 +80,7 @@ def tidy_all(tenant_id: UUID, index: ChunkIndex) -> int:
 def delete_stray_files(tenant_id: UUID, also_named: Callable[[UUID], set[str]]) -> int:
     """Delete files of the vault that no row names, such as those of a process that died. Returns how many.
 
-    also_named: names that other parts of the project keep.
+    also_named: names that other parts of the project keep; called inside `managing`.
     """
     old = timezone.now() - STRAY_AFTER
     candidates = [name for name, changed in vault.names(tenant_id) if changed < old]
@@ -90,7 +90,7 @@ def delete_stray_files(tenant_id: UUID, also_named: Callable[[UUID], set[str]]) 
         named = set(DocumentVersion.objects.filter(tenant_id=tenant_id).values_list("stored_name", flat=True))
         work = Ingestion.objects.filter(tenant_id=tenant_id).values_list("parsed_name", "pieces_name")
         named.update(name for row in work for name in row)
-    named |= also_named(tenant_id)
+        named |= also_named(tenant_id)
     stray = [name for name in candidates if name not in named]
     for name in stray:
         vault.delete(name)

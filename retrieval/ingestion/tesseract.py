@@ -24,9 +24,9 @@ _CODE_ROOT = Path(__file__).resolve().parents[2]
 # and exec may not be shared with threads.
 _LAUNCHER = (
     "import json, os, sys; sys.path.insert(0, sys.argv[1]); "
-    "from retrieval.ingestion.parsers.confinement import bound; "
+    "from retrieval.ingestion.parsers.confinement import bound, isolate; "
     "import resource; memory, seconds = json.loads(sys.argv[2]); "
-    "resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)); bound(memory); "
+    "resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)); bound(memory); isolate(); "
     "os.execv(sys.argv[3], sys.argv[3:])"
 )
 
@@ -39,15 +39,16 @@ def found() -> Path | None:
     return Path(path) if path else None
 
 
+def check_languages(languages: str) -> None:
+    """Raise ValueError unless these are names of languages joined by "+"."""
+    if not all(name.replace("_", "").isalnum() for name in languages.split("+")):
+        raise ValueError(f"{languages!r} does not name languages")
+
+
 def recognised(
     picture: bytes | bytearray, dots_per_inch: int, program: Path, languages: str, limits: ParseLimits
 ) -> str | None:
-    """What tesseract reads on a picture (PNM), in its tab-separated form; None when it could not.
-
-    Raises ValueError when languages are not names of languages.
-    """
-    if not all(name.replace("_", "").isalnum() for name in languages.split("+")):
-        raise ValueError(f"{languages!r} does not name languages")
+    """What tesseract reads on a picture (PNM), in its tab-separated form; None when it could not."""
     command = [str(program), "stdin", "stdout", "--dpi", str(dots_per_inch), "-l", languages, "tsv"]
     with os.fdopen(os.memfd_create("picture"), "w+b") as source:
         source.write(picture)

@@ -18,6 +18,7 @@ from retrieval.models.index import (
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
 from retrieval.models.resumable import ResumableUpload
+from retrieval.models.sources import Source, SourceItem
 from retrieval.models.versions import DocumentVersion, Ingestion
 
 __all__ = [
@@ -41,5 +42,7 @@ __all__ = [
     "LexemeFrequency",
     "Query",
     "ResumableUpload",
+    "Source",
+    "SourceItem",
     "TenantPolicy",
 ]

@@ -145,10 +145,3 @@ def forget_expired(tenant_id: UUID) -> int:
     for upload in forgotten:
         forget_parts(upload.part_names())
     return len(forgotten)
-
-
-def parts_of_uploads(tenant_id: UUID) -> set[str]:
-    """Names in the vault of every part that is still waited with."""
-    with managing(tenant_id):
-        uploads = list(ResumableUpload.objects.filter(tenant_id=tenant_id))
-    return {name for upload in uploads for name in upload.part_names()}

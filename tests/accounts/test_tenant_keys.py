@@ -14,7 +14,7 @@ from accounts.tenant_keys import CACHED_MAX, DataKey, KeyUnavailable, cache, key
 from compliance.models import AuditEntry
 from tests.factories import a_scope, a_tenant
 
-pytestmark = pytest.mark.django_db
+IN_A_TRANSACTION = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +30,7 @@ def rotate() -> str:
     return said.getvalue()
 
 
+@IN_A_TRANSACTION
 def test_a_tenant_has_one_key_of_its_own():
     one, other = a_tenant(), a_tenant()
 
@@ -39,6 +40,7 @@ def test_a_tenant_has_one_key_of_its_own():
     assert key_of_version(one.pk, 1) == newest_key(one.pk)
 
 
+@IN_A_TRANSACTION
 def test_the_table_holds_no_key():
     tenant = a_tenant()
     key = newest_key(tenant.pk)
@@ -49,6 +51,7 @@ def test_the_table_holds_no_key():
     assert key.secret.hex() not in repr(key)
 
 
+@IN_A_TRANSACTION
 def test_only_work_on_the_tenants_own_behalf_sees_a_key():
     tenant, other = a_tenant(), a_tenant()
     newest_key(tenant.pk)
@@ -61,6 +64,7 @@ def test_only_work_on_the_tenants_own_behalf_sees_a_key():
         TenantKey.objects.count()
 
 
+@IN_A_TRANSACTION
 def test_after_a_rotation_the_old_master_key_is_needed_no_more(settings):
     tenants = [a_tenant(), a_tenant()]
     keys = [newest_key(tenant.pk) for tenant in tenants]
@@ -77,6 +81,7 @@ def test_after_a_rotation_the_old_master_key_is_needed_no_more(settings):
         assert AuditEntry.objects.filter(event="tenant_key.rewrapped").count() == 1
 
 
+@IN_A_TRANSACTION
 def test_a_rotation_without_the_old_master_key_says_so_and_changes_nothing(settings):
     tenant = a_tenant()
     key = newest_key(tenant.pk)
@@ -90,6 +95,7 @@ def test_a_rotation_without_the_old_master_key_says_so_and_changes_nothing(setti
     assert newest_key(tenant.pk) == key
 
 
+@IN_A_TRANSACTION
 def test_another_master_key_under_the_same_id_opens_nothing(settings):
     tenant = a_tenant()
     newest_key(tenant.pk)
@@ -100,6 +106,7 @@ def test_another_master_key_under_the_same_id_opens_nothing(settings):
         newest_key(tenant.pk)
 
 
+@IN_A_TRANSACTION
 def test_without_a_master_key_nothing_is_made(settings):
     settings.RAGSITE_MASTER_KEYS = {}
 
@@ -107,6 +114,7 @@ def test_without_a_master_key_nothing_is_made(settings):
         newest_key(a_tenant().pk)
 
 
+@IN_A_TRANSACTION
 def test_a_destroyed_key_leaves_nothing_in_the_row_and_comes_back_no_more():
     tenant = a_tenant()
     newest_key(tenant.pk)
@@ -122,19 +130,33 @@ def test_a_destroyed_key_leaves_nothing_in_the_row_and_comes_back_no_more():
         TenantKey.objects.update(wrapped=b"again")
 
 
-def test_a_key_is_remembered_for_a_minute_at_most(monkeypatch):
+def test_a_key_is_remembered_for_a_minute_at_most(committed, monkeypatch):
     tenant = a_tenant()
-    newest_key(tenant.pk)
+    key = newest_key(tenant.pk)
     with managing(tenant.pk):
         TenantKey.objects.all().delete()
     now = tenant_keys.time.monotonic()
 
     monkeypatch.setattr(tenant_keys.time, "monotonic", lambda: now + 59)
-    assert newest_key(tenant.pk)
+    assert newest_key(tenant.pk) is key
     monkeypatch.setattr(tenant_keys.time, "monotonic", lambda: now + 61)
     assert cache.find(tenant.pk, None) is None
 
 
+def test_a_key_whose_row_was_rolled_back_encrypts_nothing(committed):
+    tenant = a_tenant()
+    with managing(tenant.pk):
+        lost = newest_key(tenant.pk)
+        assert newest_key(tenant.pk) == lost
+        transaction.set_rollback(True)
+
+    key = newest_key(tenant.pk)
+    assert key != lost
+    cache.clear()
+    assert newest_key(tenant.pk) == key
+
+
+@IN_A_TRANSACTION
 def test_no_more_keys_are_remembered_than_fit():
     tenant = a_tenant()
     for version in range(CACHED_MAX + 10):

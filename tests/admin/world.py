@@ -22,7 +22,7 @@ from accounts.models import (
 from accounts.roles import Right, Role
 from accounts.scope import Sensitivity
 from compliance.models import AuditEntry
-from retrieval.models import GlossaryTerm, Query, TenantPolicy
+from retrieval.models import GlossaryTerm, Query, Source, TenantPolicy
 from tests.factories import a_collection, a_document, a_group, a_member
 
 SECRET = "Ferdinand keeps the lighthouse"
@@ -61,6 +61,9 @@ def populate(tenant):
             id=uuid4(), tenant=tenant, user=person.user, question=SECRET, outcome="answered", surface="web"
         )
         entry = AuditEntry.objects.first()
+        source = Source.objects.create(
+            tenant=tenant, collection=shelf, kind="web", name="Secret site", last_problem="secret problem"
+        )
     sign_in = [
         IdentityProvider.objects.create(
             tenant=tenant,
@@ -86,6 +89,7 @@ def populate(tenant):
         stay,
         query,
         entry,
+        source,
         *sign_in,
     ]
 

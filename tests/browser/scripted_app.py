@@ -118,7 +118,7 @@ def readable_chunks(scope: AccessScope) -> tuple[PermittedChunk, ...]:
                 text=chunk.body, start_char=chunk.start_char, end_char=chunk.end_char,
                 digest=bytes(chunk.digest),
             )
-            for rank, chunk in enumerate(chunks.order_by("-document__title", "ordinal")[:6], start=1)
+            for rank, chunk in enumerate(chunks.order_by("-version__document__title", "ordinal")[:6], start=1)
         )  # fmt: skip
 
 

@@ -93,13 +93,17 @@ def answer_of(response: Any, ids: Mapping[str, object]) -> Answer:
 
 
 def ways_to_write(identity: str, name: str) -> list[tuple[str, str]]:
-    """A short number stands in many a text by chance; it is an id in an address and in quotes only."""
+    """A short number stands in many a text by chance; it is an id in an address and in quotes only.
+
+    Two tables may have got to the same number, so of those it is not told which.
+    """
     if len(identity) > 8:
         return [(identity, f"<{name}>")]
+    # Without its name: two kinds of things may well have the same number.
     return [
-        (f"/{identity}/", f"/<{name}>/"),
-        (f"“{identity}”", f"“<{name}>”"),
-        (f"%3D{identity}%26", f"%3D<{name}>%26"),
+        (f"/{identity}/", "/<number>/"),
+        (f"“{identity}”", "“<number>”"),
+        (f"%3D{identity}%26", "%3D<number>%26"),
     ]
 
 

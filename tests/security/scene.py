@@ -32,6 +32,7 @@ from retrieval.models import (
     Ingestion,
     Query,
     ResumableUpload,
+    Source,
     TenantPolicy,
 )
 from tests.factories import a_collection, a_document, a_group, a_member, a_tenant
@@ -56,7 +57,16 @@ class Scene:
     @property
     def words(self) -> tuple[str, ...]:
         """What only who belongs there and may read it ever sees."""
-        return (SECRET, TITLE, SHELF, GROUP, "Ferdinand", self.owner.user.email, "secret of the house")
+        return (
+            SECRET,
+            TITLE,
+            SHELF,
+            GROUP,
+            "Ferdinand",
+            self.owner.user.email,
+            "secret of the house",
+            "Lighthouse site",
+        )
 
 
 def a_scene() -> Scene:
@@ -101,16 +111,23 @@ def a_scene() -> Scene:
             tenant=tenant, owner=owner.user, collection=shelf, name="lighthouse plan.bin", size=5,
             expires_at=timezone.now() + timedelta(hours=1),
         )  # fmt: skip
+        source = Source(
+            tenant=tenant, collection=shelf, kind="web", name="Lighthouse site", removals_asked=1,
+            configuration={"pages": ["https://lighthouse.example/"], "sitemap": "", "pages_max": 5, "shared": False},
+        )  # fmt: skip
+        source.secret = SECRET
+        source.save()
         shelf_grant = CollectionGroupObjectPermission.objects.get(content_object=shelf)
         entry = newest_entry()
     ids = {
         "document": document.pk, "collection": shelf.pk, "conversation": conversation.pk, "tenant": tenant.pk,
         "collection_grant": f"group-{shelf_grant.pk}", "document_grant": "group-1", "stay": stay.pk,
         "user": owner.user_id, "group": group.pk, "key": key.pk, "membership": owner.pk, "query": query.pk,
-        "upload": upload.pk, "batch": batch,
+        "upload": upload.pk, "source": source.pk, "batch": batch,
     }  # fmt: skip
     rows = (
         tenant, group, shelf, document, owner, policy, term, key, query, entry, role, stay, domain, sign_in, provider,
+        source,
     )  # fmt: skip
     return Scene(
         tenant=tenant,

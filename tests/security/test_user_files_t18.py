@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zipfile import ZipFile
 
 import httpx2
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]  # it has no stubs
 import pytest
 from django.db import connection
 from django.test import Client

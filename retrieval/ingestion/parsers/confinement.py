@@ -20,31 +20,45 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 # Numbers from the kernel's tables, of calls that reach the network, other processes or the names of files.
 # fmt: off
-_X86_64 = (
+_X86_64_NETWORK = (
     41, 42, 43, 49, 50, 53, 288,  # socket, connect, accept, bind, listen, socketpair, accept4
-    57, 58, 59, 322, 101, 310, 311,  # fork, vfork, execve(at), ptrace, process_vm_readv and _writev
+    425, 101, 310, 311,  # io_uring_setup, and others' hands: ptrace, process_vm_readv and _writev
+)
+_X86_64 = (
+    *_X86_64_NETWORK,
+    57, 58, 59, 322,  # fork, vfork, execve, execveat
     62, 129, 200, 234, 297, 424,  # kill, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo, pidfd_send
     76, 82, 83, 84, 85, 86, 87, 88,  # truncate, rename, mkdir, rmdir, creat, link, unlink, symlink
     90, 92, 94, 133, 155, 161, 165, 166,  # chmod, chown, lchown, mknod, pivot_root, chroot, mount, umount
     258, 259, 260, 263, 264, 265, 266, 268, 316,  # the same at a folder
-    188, 189, 246, 320, 321, 425, 298, 437,  # setxattr, kexec, bpf, io_uring_setup, perf, openat2
+    188, 189, 246, 320, 321, 298, 437,  # setxattr, lsetxattr, kexec, bpf, perf, openat2
+)
+_AARCH64_NETWORK = (
+    198, 199, 200, 201, 202, 203, 242,  # socket, socketpair, bind, listen, accept, connect, accept4
+    425, 117, 270, 271,  # io_uring_setup, ptrace, process_vm_readv and _writev
 )
 _AARCH64 = (
-    198, 199, 200, 201, 202, 203, 242,  # socket, socketpair, bind, listen, accept, connect, accept4
-    221, 281, 117, 270, 271,  # execve(at), ptrace, process_vm_readv and _writev
+    *_AARCH64_NETWORK,
+    221, 281,  # execve, execveat
     129, 130, 131, 138, 240, 424,  # kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send
     45, 33, 34, 35, 36, 37, 38, 276, 53, 54,  # truncate and what changes names and modes at a folder
-    39, 40, 41, 51, 5, 6, 104, 280, 425, 241, 437,  # mount, chroot, setxattr, kexec, bpf, io_uring, perf
+    39, 40, 41, 51, 5, 6, 104, 280, 241, 437,  # umount, mount, chroot, setxattr, kexec, bpf, perf, openat2
 )
 # fmt: on
-# Machine -> its number in an audit record, refused calls, open calls with the place of their flags, clone.
+# Machine -> its number in an audit record, calls to the network, calls refused to a parser.
 _MACHINES = {
-    "x86_64": (0xC000003E, _X86_64, ((2, 1), (257, 2)), 56),
-    "aarch64": (0xC00000B7, _AARCH64, ((56, 2),), 220),
+    "x86_64": (0xC000003E, _X86_64_NETWORK, _X86_64),
+    "aarch64": (0xC00000B7, _AARCH64_NETWORK, _AARCH64),
 }
+# Machine -> open calls with the place of their flags, and clone.
+_JUDGED_BY_FLAGS = {"x86_64": (((2, 1), (257, 2)), 56), "aarch64": (((56, 2),), 220)}
 _REFUSED_EVENTS = ("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.fork", "os.system", "os.kill")
 _CHANGING_EVENTS = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod")
 _CHANNEL_EVENTS = ("socket.sendto", "socket.sendmsg")  # on the one that is open
+
+
+# Operation, how many steps to skip if it is true and if not, operand.
+_Step = tuple[int, int, int, int]
 
 
 class _Instruction(ctypes.Structure):
@@ -83,10 +97,21 @@ def seal() -> None:
     The kernel refuses it where seccomp is to be had (Linux on x86_64 and aarch64), whatever code asks;
     everywhere an audit hook refuses it to Python code.
     """
-    machine = _MACHINES.get(platform.machine())
-    if machine and sys.platform == "linux":
-        _filter_calls(*machine)
+    if _filterable():
+        architecture, _, refused = _MACHINES[platform.machine()]
+        _install(_steps(architecture, refused, _flag_steps(*_JUDGED_BY_FLAGS[platform.machine()])))
     sys.addaudithook(_refuse)
+
+
+def isolate() -> None:
+    """Refuse the network and others' memory in this process and what it becomes, where seccomp is to be had."""
+    if _filterable():
+        architecture, network, _ = _MACHINES[platform.machine()]
+        _install(_steps(architecture, network, []))
+
+
+def _filterable() -> bool:
+    return sys.platform == "linux" and platform.machine() in _MACHINES
 
 
 def within(kind: int, amount: int) -> int:
@@ -95,22 +120,15 @@ def within(kind: int, amount: int) -> int:
     return amount if ceiling == resource.RLIM_INFINITY else min(amount, ceiling)
 
 
-def _filter_calls(
-    architecture: int, refused: tuple[int, ...], opening: tuple[tuple[int, int], ...], clone: int
-) -> None:
-    """Install the filter; a kernel without seccomp leaves the process as it is."""
-    steps = _filter_steps(architecture, refused, opening, clone)
+def _install(steps: list[_Step]) -> None:
+    """Have the kernel judge each call by these steps; one without seccomp leaves the process as it is."""
     instructions = (_Instruction * len(steps))(*(_Instruction(*step) for step in steps))
     program = _Program(len(steps), instructions)
-    ctypes.CDLL(None, use_errno=True).prctl(
-        _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0
-    )
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
 
 
-def _filter_steps(
-    architecture: int, refused: tuple[int, ...], opening: tuple[tuple[int, int], ...], clone: int
-) -> list[tuple[int, int, int, int]]:
-    """The filter: a step is an operation, how many to skip if true and if false, and an operand."""
+def _steps(architecture: int, refused: tuple[int, ...], more: list[_Step]) -> list[_Step]:
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, architecture),
@@ -121,6 +139,12 @@ def _filter_steps(
     ]
     for number in refused:
         steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _REFUSE_WITH_EPERM)]
+    return [*steps, *more, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _flag_steps(opening: tuple[tuple[int, int], ...], clone: int) -> list[_Step]:
+    """Files may be opened to be read, and threads started, but no processes."""
+    steps: list[_Step] = []
     for number, argument in opening:
         steps += [
             (_EQUAL, 0, 4, number),
@@ -129,14 +153,15 @@ def _filter_steps(
             (_RETURN, 0, 0, _REFUSE_WITH_EPERM),
             (_RETURN, 0, 0, _ALLOW),
         ]
-    steps += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _NOT_THERE)]
-    steps += [
-        (_EQUAL, 0, 3, clone),  # a thread is allowed, a process is not
+    return [
+        *steps,
+        (_EQUAL, 0, 1, _CLONE3),
+        (_RETURN, 0, 0, _NOT_THERE),
+        (_EQUAL, 0, 3, clone),
         (_LOAD, 0, 0, _ARGUMENTS_AT),
         (_ANY_BIT, 1, 0, _CLONE_THREAD),
         (_RETURN, 0, 0, _REFUSE_WITH_EPERM),
     ]
-    return [*steps, (_RETURN, 0, 0, _ALLOW)]
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:

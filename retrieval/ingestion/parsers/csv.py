@@ -34,7 +34,8 @@ def parse(file: BinaryIO, name: str, limits: ParseLimits) -> Iterator[Frame]:
 def _delimiter(file: BinaryIO) -> str:
     text = opened(file)
     head = text.read(HEAD_BYTES)
-    text.detach().seek(0)
+    text.detach()  # or closing it would close the file
+    file.seek(0)
     return delimiter(head) or ","
 
 

@@ -74,9 +74,10 @@ def _last_end(held: str) -> int:
         found = held.rfind(mark, earliest)
         if found >= 0:
             return found + len(mark)
-    found = held.rfind(" ", 1)  # the space goes with what follows, or it would be taken for a line's end
-    if found > 0:
-        return found
+    # The spaces go with what follows, or they would be taken for those at a line's end.
+    before = held[: max(held.rfind(" "), 0)].rstrip()
+    if before:
+        return len(before)
     # Not between a letter and the marks that belong to it, and not inside a line end.
     return next((end for end in range(len(held) - 1, half, -1) if held[end].isalnum()), len(held))
 

@@ -1,6 +1,6 @@
 """Which language a text is written in, judged by its beginning."""
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
 SAMPLE_CHARS = 10_000
 _LETTERS_MIN = 40  # below about six words any answer is a guess

@@ -64,6 +64,7 @@ def read_inner(content: bytes, name: str, budget: Budget, depth: int) -> ParsedD
     file.seek(0)
     if media_type in DEPTH_MAX and depth >= DEPTH_MAX[media_type]:
         raise UnreadableFile(f"{name} lies {depth} files deep; that is too deep to be opened.")
+    _refuse_embedded(file, media_type, name, budget.limits)
     try:
         return _read(media_type, file, name, budget, depth)
     except (UnreadableFile, MemoryError):
@@ -71,6 +72,15 @@ def read_inner(content: bytes, name: str, budget: Budget, depth: int) -> ParsedD
     # A damaged file inside costs itself and not its neighbours; parsers raise what they like.
     except Exception:
         raise UnreadableFile(f"{name} is damaged and cannot be read.") from None
+
+
+def _refuse_embedded(file: io.BytesIO, media_type: str, name: str, limits: ParseLimits) -> None:
+    """A document inside another is not scanned by itself, so what it embeds leaves it out."""
+    inspection = importlib.import_module("retrieval.ingestion.scan.inspection")
+    for finding in inspection.inspect(file, media_type, name, limits):
+        if finding.blocks:
+            raise UnreadableFile(f"{name} is held back: {finding.sentence}")
+    file.seek(0)
 
 
 def _read(media_type: str, file: io.BytesIO, name: str, budget: Budget, depth: int) -> ParsedDocument:

@@ -12,7 +12,7 @@ import pypdfium2.raw as raw
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
-from retrieval.ingestion.parsed import Frame, Region
+from retrieval.ingestion.parsed import FRACTION_DIGITS, Frame, Region
 from retrieval.ingestion.parsers import ocr
 from retrieval.ingestion.parsers.composer import Composer
 from retrieval.ingestion.parsers.legible import collapsed, smuggled
@@ -22,7 +22,8 @@ from retrieval.ingestion.parsers.registry import Progress
 
 _HYPHEN = re.compile("[\x02\ufffe](?:\r?\n)?")
 _HELD_BYTES_MAX = 20_000_000
-_TAIL_BYTES = 2_048
+_TAIL_BYTES = 65_536
+_NO_PAGES = re.compile(rb"/Type\s*/Pages\b[^>]{0,200}/Count\s+0\b|/Count\s+0\b[^>]{0,200}/Type\s*/Pages\b")
 _DOTS_PER_INCH = 300
 _PIXELS_MAX = 40_000_000
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer")
@@ -56,10 +57,17 @@ def _opened(file: BinaryIO, name: str) -> pdfium.PdfDocument:
     except pdfium.PdfiumError as error:
         if error.err_code == raw.FPDF_ERR_PASSWORD:
             raise UnreadableFile(f"{name} is encrypted; send a copy without a password.") from None
+    raise UnreadableFile(_why_closed(file, size, name))
+
+
+def _why_closed(file: BinaryIO, size: int, name: str) -> str:
     file.seek(max(size - _TAIL_BYTES, 0))
-    if b"%%EOF" not in file.read():
-        raise UnreadableFile(f"{name} is an incomplete PDF: its end is missing. Send the whole file.")
-    raise UnreadableFile(f"{name} is damaged or not a real PDF.")
+    tail = file.read()
+    if _NO_PAGES.search(tail):
+        return f"{name} has no pages."
+    if b"%%EOF" not in tail:
+        return f"{name} is an incomplete PDF: its end is missing. Send the whole file."
+    return f"{name} is damaged or not a real PDF."
 
 
 class _Pages:
@@ -71,7 +79,7 @@ class _Pages:
         self._limits = limits
         self._composer = Composer(name, "application/pdf", limits, streamed=True)
         self._pictures: list[int] = []  # pages without text that show something
-        self._recognised = 0
+        self._asked = self._recognised = 0
 
     def frames(self) -> Iterator[Frame | Progress]:
         count = len(self._document)
@@ -98,8 +106,9 @@ class _Pages:
 
     def _why_empty(self, count: int) -> str:
         if not self._pictures:
-            return f"{self._name} has no text: its {_counted(count)} empty for a reader."
-        told = f"{self._name} is a scan: its {_counted(count)} pictures without text"
+            return f"{self._name} has no text that a reader would see on {_counted(count)}."
+        are = "page is a picture" if count == 1 else f"{count:,} pages are pictures"
+        told = f"{self._name} is a scan: its {are} without text"
         if ocr.available():
             return f"{told}, and none could be recognised. Send the document it was made from."
         return (
@@ -118,7 +127,7 @@ class _Pages:
         before = self._composer.chars
         for paragraph in paragraphs(sight.runs, headings):
             self._write(paragraph, number, headings)
-        if self._composer.chars == before and sight.inked:
+        if self._composer.chars == before and sight.inked():
             self._recognise(page, number)
         for note in _notes(page):
             self._composer.hide(note)
@@ -147,17 +156,18 @@ class _Pages:
                 page=number,
                 start_char=start + offset,
                 end_char=start + offset + length,
-                left=box.left,
-                top=box.top,
-                right=box.right,
-                bottom=box.bottom,
+                left=round(box.left, FRACTION_DIGITS),
+                top=round(box.top, FRACTION_DIGITS),
+                right=round(box.right, FRACTION_DIGITS),
+                bottom=round(box.bottom, FRACTION_DIGITS),
             )
             self._composer.locate(region)
 
     def _recognise(self, page: pdfium.PdfPage, number: int) -> None:
         """Write down what is recognised on the picture of a page; without that the page is named."""
         before = self._composer.chars
-        if ocr.available() and self._recognised < self._limits.ocr_pages_max:
+        if ocr.available() and self._asked < self._limits.ocr_pages_max:
+            self._asked += 1
             picture = _picture(page, number)
             for paragraph in recognised(picture):
                 self._write(paragraph, number, {})
@@ -168,7 +178,7 @@ class _Pages:
 
 
 def _counted(pages: int) -> str:
-    return "one page is" if pages == 1 else f"{pages:,} pages are"
+    return "its one page" if pages == 1 else f"its {pages:,} pages"
 
 
 def _picture(page: pdfium.PdfPage, number: int) -> ocr.Picture:

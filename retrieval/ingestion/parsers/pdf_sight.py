@@ -2,7 +2,7 @@
 
 import ctypes
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -13,7 +13,7 @@ from retrieval.ingestion.parsers.colours import Colour, indistinguishable
 
 _SIZE_MIN = 2.0  # points; the smallest print is set at five
 _ALPHA_MIN = 26  # of 255
-_SIDE_PIXELS_MAX = 1000  # what a page is drawn at: enough to show five-point type
+_SIDE_PIXELS_MAX = 800  # what a page is drawn at: enough to show five-point type
 _DRAWN_BY_FILL = (raw.FPDF_TEXTRENDERMODE_FILL, raw.FPDF_TEXTRENDERMODE_FILL_CLIP)
 _INVISIBLE_MODES = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
 _SAMPLES = (0.1, 0.3, 0.5, 0.7, 0.9)  # where along a run the paper is looked at
@@ -53,10 +53,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class PageSight:
-    """What a page shows. inked: whether anything at all is drawn on it."""
+    """What a page shows, in order. inked: tells whether anything at all is drawn on it."""
 
     runs: list[Sight]
-    inked: bool
+    inked: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,7 @@ def seen(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> PageSight:
     for shape in shapes:
         raw.FPDFPageObj_SetIsActive(shape, False)
     without_text = _draw(page) if shapes else with_text
-    return PageSight(
-        [_sight(run, page, textpage, with_text, without_text) for run in found], with_text.inked()
-    )
+    return PageSight([_sight(run, page, textpage, with_text, without_text) for run in found], with_text.inked)
 
 
 def _sight(

@@ -12,9 +12,9 @@ from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.media_types import DOCX, ODT, PDF, PPTX, RTF, XLSX
 from retrieval.ingestion.parsed import joined
 from retrieval.ingestion.sandbox import ParserPool
-from retrieval.ingestion.scan import clamav, office, pdf
-from retrieval.ingestion.scan.findings import MALWARE, OBJECT, Finding, Findings
-from retrieval.ingestion.scan.inspection import findings_of
+from retrieval.ingestion.scan import clamav, pdf
+from retrieval.ingestion.scan.embedding import embedding_parts
+from retrieval.ingestion.scan.findings import MALWARE, OBJECT, Finding, Findings, from_line
 from retrieval.ingestion.sniff import HEAD_BYTES, display_name, sniff
 
 _INSPECTION = "retrieval.ingestion.scan.inspection"
@@ -78,7 +78,7 @@ class Scanner:
             return [Finding(rule=OBJECT, detail="an object in rich text")]
         told = joined(self._pool.read(descriptor, name))
         try:
-            return findings_of(told)
+            return [from_line(line) for line in told.text.split("\n")[1:]]
         except ValueError:
             raise UnreadableFile(
                 f"{display_name(name)} could not be checked: the answer made no sense."
@@ -95,7 +95,7 @@ def _embeds(file: BinaryIO, media_type: str, shown: str, limits: ParseLimits) ->
         return False
     try:
         with open_archive(file, shown, limits) as archive:
-            return bool(office.embedding_parts(archive.namelist()))
+            return bool(embedding_parts(archive.namelist()))
     except TornArchive:
         raise UnreadableFile(f"{shown} is a damaged or incomplete archive.") from None
 

@@ -27,6 +27,7 @@ _SENTENCES = {
 # Invoices carry their figures as an attachment and forms check dates: no reason to hold a document back.
 _NOTED_ONLY = frozenset({ATTACHMENT, FORM_SCRIPT})
 _NAME_CHARS_MAX = 120
+_BETWEEN = " :: "  # a rule and its detail, on the way out of the sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +68,14 @@ class Findings:
     def reason(self) -> str:
         """Why, in sentences for a reviewer; "" when nothing blocks."""
         return " ".join(dict.fromkeys(finding.sentence for finding in self.found if finding.blocks))
+
+
+def to_line(finding: Finding) -> str:
+    """A finding as one line of text."""
+    return f"{finding.rule}{_BETWEEN}{' '.join(finding.detail.split()) or '-'}"
+
+
+def from_line(line: str) -> Finding:
+    """The finding of a line. Raises ValueError for a rule that there is none of."""
+    rule, _, detail = line.partition(_BETWEEN)
+    return Finding(rule=rule, detail=detail)

@@ -1,6 +1,6 @@
 """The program of the sandbox that looks for what a file embeds, in the shape of parsers.
 
-A finding is a line of the answer's text, its rule before a tab; the first line only says that it is done.
+A finding is a line of the answer's text; the first line only says that it is done.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,30 +9,30 @@ from typing import BinaryIO
 from retrieval.ingestion import media_types
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsed import ParsedDocument
-from retrieval.ingestion.parsers.composer import Composer, collapsed
+from retrieval.ingestion.parsers.composer import Composer
 from retrieval.ingestion.parsers.registry import Parser
 from retrieval.ingestion.scan import office, pdf
-from retrieval.ingestion.scan.findings import Finding
+from retrieval.ingestion.scan.findings import Finding, to_line
 
-_BETWEEN = " :: "
-_DONE = "inspected"
+_OFFICE = (media_types.DOCX, media_types.XLSX, media_types.PPTX, media_types.ODT)
 
 Inspect = Callable[[BinaryIO, str, ParseLimits], Iterator[Finding]]
 
 
-def findings_of(document: ParsedDocument) -> list[Finding]:
-    """What an inspection has told. Raises ValueError for a rule that there is none of."""
-    lines = document.text.split("\n")[1:]
-    pairs = (line.partition(_BETWEEN) for line in lines)
-    return [Finding(rule=rule, detail=detail) for rule, _, detail in pairs]
+def inspect(file: BinaryIO, media_type: str, name: str, limits: ParseLimits) -> Iterator[Finding]:
+    """What a file inside another embeds. Raises UnreadableFile when that cannot be told."""
+    if media_type in _OFFICE:
+        yield from office.inspect(file, name, limits)
+    elif media_type == media_types.PDF and pdf.may_act(file):
+        yield from pdf.inspect(file, name, limits)
 
 
-def _told(inspect: Inspect) -> Parser:
+def _told(inspect_one: Inspect) -> Parser:
     def parse(file: BinaryIO, name: str, limits: ParseLimits) -> ParsedDocument:
         composer = Composer(name, "text/plain", limits)
-        composer.line(_DONE)
-        for finding in dict.fromkeys(inspect(file, name, limits)):
-            composer.line(f"{finding.rule}{_BETWEEN}{collapsed(finding.detail) or '-'}")
+        composer.line("inspected")
+        for finding in dict.fromkeys(inspect_one(file, name, limits)):
+            composer.line(to_line(finding))
         return composer.finish()
 
     return parse
@@ -40,8 +40,5 @@ def _told(inspect: Inspect) -> Parser:
 
 PARSERS: dict[str, Parser] = {
     media_types.PDF: _told(pdf.inspect),
-    **{
-        kind: _told(office.inspect)
-        for kind in (media_types.DOCX, media_types.XLSX, media_types.PPTX, media_types.ODT)
-    },
+    **dict.fromkeys(_OFFICE, _told(office.inspect)),
 }

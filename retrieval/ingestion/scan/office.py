@@ -9,6 +9,7 @@ from retrieval.errors import UnreadableFile
 from retrieval.ingestion.archives import TornArchive, macro_part, open_archive
 from retrieval.ingestion.limits import ParseLimits
 from retrieval.ingestion.parsers.package import ARCHIVE_ERRORS, check_sizes
+from retrieval.ingestion.scan.embedding import is_plain
 from retrieval.ingestion.scan.findings import CONTROL, MACROS, OBJECT, PROGRAM, Finding
 from retrieval.ingestion.scan.programs import HEAD_BYTES, is_program, runs_by_name
 
@@ -16,12 +17,6 @@ _COMPOUND = b"\xd0\xcf\x11\xe0"
 # Names of streams in a compound file are written in UTF-16.
 _PACKAGED = ("Ole10Native".encode("utf-16-le"), "Package".encode("utf-16-le"))
 _PROJECT = "_VBA_PROJECT".encode("utf-16-le")
-_PLAIN = (".xml", ".rels", ".vml")
-
-
-def embedding_parts(names: list[str]) -> list[str]:
-    """The parts that can hold another file; an Office file without one needs no closer look."""
-    return [name for name in names if _may_embed(name.lower()) and not _plain(name)]
 
 
 def inspect(file: BinaryIO, name: str, limits: ParseLimits) -> Iterator[Finding]:
@@ -32,7 +27,7 @@ def inspect(file: BinaryIO, name: str, limits: ParseLimits) -> Iterator[Finding]
             for part in archive.namelist():
                 if "/activex/" in part.lower():
                     yield Finding(rule=CONTROL, detail=part)
-                elif not _plain(part):
+                elif not is_plain(part):
                     yield from _part(archive, part)
     except (*ARCHIVE_ERRORS, TornArchive):
         raise UnreadableFile(f"{name} is a damaged, encrypted or incomplete Office document.") from None
@@ -69,20 +64,3 @@ def _inner_package(content: bytes, part: str) -> Iterator[Finding]:
         yield Finding(rule=MACROS, detail=part)
     for name in programs[:1]:
         yield Finding(rule=PROGRAM, detail=f"{part}/{name}")
-
-
-def _plain(name: str) -> bool:
-    return name.lower().endswith(_PLAIN) and "/activex/" not in name.lower()
-
-
-def _may_embed(name: str) -> bool:
-    if "/printersettings/" in name:
-        return False  # every workbook that was once printed has one
-    return (
-        "/activex/" in name
-        or "/embeddings/" in name
-        or "oleobject" in name
-        or name.startswith("object")
-        or runs_by_name(name)
-        or name.endswith((".bin", ".docx", ".xlsx", ".pptx", ".ole"))
-    )

@@ -18,7 +18,8 @@ from compliance.models import AuditEntry
 from retrieval.api import originals
 from retrieval.api.downloads import FileStream, disposition
 from retrieval.ingestion import vault
-from retrieval.models import Collection, Document
+from retrieval.models import Collection, Document, DocumentVersion
+from retrieval.models.documents import DocumentQuerySet
 from tests.factories import a_collection, a_document, a_member, a_tenant, everyone
 from tests.support.originals import name_of, with_file
 
@@ -112,6 +113,17 @@ def test_who_may_not_read_it_gets_what_an_absent_one_gives(tenant, document):
     assert downloads(tenant) == []
 
 
+def test_the_grants_alone_stop_what_predicate_and_policy_would_let_through(tenant, document, monkeypatch):
+    put(document, inherits_grants=False)
+    everything = Document.objects.filter(tenant_id=tenant.pk)
+    monkeypatch.setattr(DocumentQuerySet, "readable_by", lambda self, scope: everything.all())
+    monkeypatch.setattr(originals, "reading", lambda scope: managing(scope.tenant_id))
+
+    assert status_of(a_member(tenant), document) == 404
+    put(document, inherits_grants=True)
+    assert status_of(a_member(tenant), document) == 200
+
+
 def test_a_document_above_the_ceiling_is_absent(tenant, document):
     with managing(tenant.pk):
         Document.objects.filter(pk=document.pk).update(sensitivity=Sensitivity.RESTRICTED)
@@ -157,10 +169,15 @@ def test_in_hand_a_document_above_the_editors_ceiling_stays_shut(tenant, documen
     assert status_of(a_member(tenant, role=Role.EDITOR), document) == 404
 
 
-def test_a_file_that_nobody_has_judged_yet_is_not_given_to_readers(tenant, document):
-    """A changed file waits in the place of the one that is searchable."""
+def test_readers_get_the_file_of_the_version_they_read_and_not_the_one_on_its_way(tenant, document):
+    newer = vault.keep(tenant.pk, [b"nobody has judged this yet"])
+    with managing(tenant.pk):
+        DocumentVersion.objects.create(tenant=tenant, document=document, number=2, stored_name=newer.name)
     put(document, status=Document.Status.RECEIVED)
-    assert status_of(a_member(tenant), document) == 404
+
+    response, body = fetch(session_of(a_member(tenant)), document)
+    assert response.status_code == 200
+    assert body == CONTENT
 
 
 def test_an_emergency_access_reads_on_record_and_gets_nothing_in_hand(tenant, document):

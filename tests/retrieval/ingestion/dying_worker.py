@@ -64,9 +64,11 @@ def main() -> None:
 
     settings.DATABASES["default"]["NAME"] = database
     settings.MEDIA_ROOT, settings.RAGSITE_HOME = files, home
+    from retrieval.ingestion import pipeline
     from retrieval.ingestion.pipeline import ingest
     from tests.retrieval.ingestion.parts import some_ingestion
 
+    pipeline.RENEWED_EVERY = 0.0  # each block is a point to die at
     components = some_ingestion()
     die_at(point)
     ingest(UUID(tenant_id), UUID(document_id), components)

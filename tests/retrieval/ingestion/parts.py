@@ -1,7 +1,7 @@
 """Parts of ingestion that are quick and can be told to fail, for tests of the pipeline around them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,9 @@ BYTES_MAX = 1_000_000
 BLOCK = "\f"  # a form feed ends a block of the plain reader
 
 
-def read_plainly(descriptor: int, name: str) -> Iterator[ParsedBlock | Summary]:
+def read_plainly(
+    descriptor: int, name: str, on_pages: Callable[[int], None]
+) -> Iterator[ParsedBlock | Summary]:
     """The file's text; form feeds divide it into blocks, so that a short file can be a large one."""
     text = os.pread(descriptor, BYTES_MAX, 0).decode()
     if text.startswith("BROKEN"):

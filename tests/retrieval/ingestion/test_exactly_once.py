@@ -75,8 +75,6 @@ def nothing_is_left_over(document: Document, expected: list[str]) -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_workers_document_is_taken_in_once(shelf, monkeypatch, point, division):
     """The old version is read until the new one is whole, wherever its worker died."""
-    if division is SMALL and point == "while reading":
-        pytest.skip("A document of one block is read without a word in between.")
     cache.clear()
     document = send(shelf, "the old version").document
     ingest(shelf.tenant_id, document.pk, some_ingestion())

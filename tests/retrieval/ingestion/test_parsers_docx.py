@@ -280,3 +280,74 @@ def test_footnotes_are_text() -> None:
         document.part.relate_to(part, qn("w:footnotes"))
 
     assert parsed(word(write), "a.docx").text == "Body\n\nSee the contract."
+
+
+def with_notes(document: Document) -> None:
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.{}+xml"
+    for name, words in (("footnote", "From below."), ("endnote", "From the end.")):
+        note = f'<w:{name} w:id="7"><w:p><w:r><w:t>{words}</w:t></w:r></w:p></w:{name}>'
+        content = f'<w:{name}s xmlns:w="{namespace}">{note}</w:{name}s>'
+        part = Part(
+            PackURI(f"/word/{name}s.xml"), kind.format(f"{name}s"), content.encode(), document.part.package
+        )
+        document.part.relate_to(part, qn(f"w:{name}s"))
+    paragraph = document.add_paragraph("First")
+    for name in ("endnoteReference", "footnoteReference"):
+        reference = OxmlElement(f"w:{name}")
+        reference.set(qn("w:id"), "7")
+        paragraph.add_run()._r.append(reference)
+
+
+def test_notes_carry_the_number_of_their_mark_in_the_text() -> None:
+    assert parsed(word(with_notes), "a.docx").text == "First[1][2]\n\n[1] From the end.\n\n[2] From below."
+
+
+def numbered(document: Document) -> None:
+    def level(number: int, kind: str, pattern: str) -> str:
+        return (
+            f'<w:lvl w:ilvl="{number}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/>'
+            f'<w:lvlText w:val="{pattern}"/></w:lvl>'
+        )
+
+    levels = level(0, "decimal", "%1.") + level(1, "lowerLetter", "%1.%2)") + level(2, "upperRoman", "%3")
+    root = document.part.numbering_part.element
+    namespace = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    from lxml import etree
+
+    root.insert(
+        0, etree.fromstring(f'<w:abstractNum {namespace} w:abstractNumId="77">{levels}</w:abstractNum>')
+    )
+    root.append(etree.fromstring(f'<w:num {namespace} w:numId="77"><w:abstractNumId w:val="77"/></w:num>'))
+    for words, deep in (("a", 0), ("b", 1), ("c", 1), ("d", 2), ("e", 0), ("f", 1)):
+        properties = document.add_paragraph(words)._p.get_or_add_pPr().get_or_add_numPr()
+        properties.get_or_add_numId().val = 77
+        properties.get_or_add_ilvl().val = deep
+
+
+def test_list_items_carry_the_numbers_that_word_draws() -> None:
+    assert parsed(word(numbered), "a.docx").text == "1. a\n  1.a) b\n  1.b) c\n    I d\n2. e\n  2.a) f"
+
+
+def test_foreign_content_and_outside_templates_are_noted_and_never_text() -> None:
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+    def write(document: Document) -> None:
+        document.add_paragraph("Seen")
+        chunk = Part(PackURI("/word/c.html"), "text/html", b"<p>Foreign</p>", document.part.package)
+        document.part.relate_to(chunk, f"{office}/aFChunk")
+        document.part.relate_to("https://evil.example/t.dotm", f"{office}/attachedTemplate", is_external=True)
+        document.part.relate_to("https://acme.example/", f"{office}/hyperlink", is_external=True)
+
+    document = parsed(word(write), "a.docx")
+
+    assert document.text == "Seen"
+    assert "Foreign" in document.hidden
+    assert "External reference (attachedTemplate): https://evil.example/t.dotm" in document.hidden
+    assert not any("acme.example" in piece for piece in document.hidden)

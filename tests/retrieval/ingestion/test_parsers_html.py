@@ -182,3 +182,38 @@ def test_more_hidden_text_than_allowed_is_refused() -> None:
 def test_more_headings_than_allowed_are_refused() -> None:
     with pytest.raises(UnreadableFile, match="more than 10 headings"):
         page("<h2>x</h2>" * 20, sections_max=10)
+
+
+ARTICLE = " ".join(
+    f"Clause {number} of the lease says what the tenant of hall {number} pays." for number in range(30)
+)
+
+
+def test_menus_and_footers_around_an_article_are_left_out() -> None:
+    markup = (
+        "<html><body><nav><ul><li><a href='/'>Home</a></li><li><a href='/shop'>Our shop</a></li></ul></nav>"
+        f"<main><h1>Lease</h1><p>{ARTICLE}</p><div class='footer'>Annex A</div></main>"
+        "<aside>Advertisement for shoes</aside><footer>Imprint and cookies</footer></body></html>"
+    )
+    document = parsed(markup.encode(), "a.html")
+
+    assert document.text == f"Lease\n\n{ARTICLE}\n\nAnnex A"
+    assert document.hidden == ()
+
+
+def test_a_page_without_menus_keeps_every_visible_word() -> None:
+    document = parsed(f"<html><body><p>{ARTICLE}</p><div>Imprint</div></body></html>".encode(), "a.html")
+
+    assert document.text.endswith("Imprint")
+
+
+def test_a_page_whose_article_is_a_guess_keeps_every_visible_word() -> None:
+    document = parsed(b"<html><body><nav>Home</nav><p>Closed today.</p></body></html>", "a.html")
+
+    assert document.text == "Home\n\nClosed today."
+
+
+def test_what_a_left_out_menu_hides_is_still_hidden_text() -> None:
+    markup = f"<html><body><nav>Home<!-- {POISON} --></nav><main><h1>Lease</h1><p>{ARTICLE}</p></main></body></html>"
+
+    assert POISON in parsed(markup.encode(), "a.html").hidden

@@ -12,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.parsed import LIST, NOTE, TEXT
 from tests.retrieval.ingestion.made_files import POISON, parsed, pdf, pdf_pages, white_text
 
 
@@ -237,10 +238,116 @@ def test_a_pdf_with_a_password_is_refused_and_says_so() -> None:
         parsed(locked, "a.pdf")
 
 
-@pytest.mark.parametrize("draw", [lambda canvas: canvas.rect(60, 640, 400, 30, fill=1), mode_three])
-def test_a_pdf_without_visible_text_is_refused_as_scanned(draw: Callable[[Canvas], object]) -> None:
-    with pytest.raises(UnreadableFile, match="seems to be scanned"):
+def picture(canvas: Canvas) -> None:
+    canvas.rect(60, 640, 400, 30, fill=1)
+
+
+def test_a_scan_is_refused_with_what_can_be_done_about_it() -> None:
+    def draw(canvas: Canvas) -> None:
+        for _ in range(3):
+            picture(canvas)
+            canvas.showPage()
+
+    with pytest.raises(UnreadableFile) as caught:
         parsed(pdf(draw), "a.pdf")
+
+    assert str(caught.value) == (
+        "a.pdf is a scan: its 3 pages are pictures without text. Send the document it was made from, or have an "
+        "administrator install text recognition (the program tesseract) on the server."
+    )
+
+
+def test_a_pdf_of_hidden_text_alone_is_refused() -> None:
+    with pytest.raises(UnreadableFile, match="has no text that a reader would see on its one page"):
+        parsed(pdf(mode_three), "a.pdf")
+
+
+def test_pages_that_are_pictures_are_named_and_blank_ones_are_not() -> None:
+    def draw(canvas: Canvas) -> None:
+        for page in (lambda: canvas.drawString(72, 700, "Words"), lambda: picture(canvas), lambda: None):
+            page()
+            canvas.showPage()
+
+    document = parsed(pdf(draw), "a.pdf")
+
+    assert document.pages == 3
+    assert document.pages_without_text == (2,)
+    assert not document.ocr
+
+
+def test_a_pdf_without_pages_is_refused() -> None:
+    content = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    content += b"2 0 obj<</Type/Pages/Count 0/Kids[]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+
+    with pytest.raises(UnreadableFile, match=r"^a\.pdf has no pages\.$"):
+        parsed(content, "a.pdf")
+
+
+def test_each_line_knows_its_place_on_the_page_as_it_is_shown() -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setPageSize((500, 1_000))
+        canvas.drawString(50, 900, "Meals cost at most sixty euros a day, and hotel infor-")
+        canvas.drawString(50, 880, "mation is given by the travel office on every working")
+        canvas.drawString(50, 860, "day.")
+        canvas.drawString(250, 500, "In the middle.")
+
+    document = parsed(pdf(draw), "a.pdf")
+    said = [document.text[region.start_char : region.end_char] for region in document.regions]
+
+    assert said == [
+        "Meals cost at most sixty euros a day, and hotel infor",
+        "mation is given by the travel office on every working",
+        "day.",
+        "In the middle.",
+    ]
+    first, *_, middle = document.regions
+    assert (first.page, round(first.left, 2), round(first.bottom, 2)) == (1, 0.1, 0.1)
+    assert middle.left == pytest.approx(0.5, abs=0.01)
+    assert middle.top < 0.5 < middle.bottom + 0.01
+    assert 0.5 < middle.right < 0.75
+
+
+def test_regions_of_a_turned_page_are_turned_with_it() -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(lambda canvas: canvas.drawString(72, 800, "Turned"))))
+    writer.pages[0].rotate(90)
+    target = io.BytesIO()
+    writer.write(target)
+    (region,) = parsed(target.getvalue(), "a.pdf").regions
+
+    assert region.left > 0.9
+    assert region.top < 0.2
+
+
+def test_what_nobody_sees_has_no_region() -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "Seen")
+        white_text(canvas, 300, 700, POISON)
+
+    (region,) = parsed(pdf(draw), "a.pdf").regions
+
+    assert region.right < 0.25
+
+
+def test_lists_and_footnotes_are_sections_of_their_kind() -> None:
+    def draw(canvas: Canvas) -> None:
+        for top, words in ((700, "Bring along what the office asks for."), (660, "Receipts are kept.")):
+            canvas.drawString(72, top, words)
+        canvas.drawString(72, 600, "- passports")
+        canvas.drawString(72, 586, "- tickets")
+        canvas.setFont("Helvetica", 8)
+        canvas.drawString(72, 100, "1 Except for short journeys.")
+
+    document = parsed(pdf(draw), "a.pdf")
+    kinds = [
+        (section.kind, document.text[section.start_char : section.end_char].strip())
+        for section in document.sections
+    ]
+
+    assert kinds == [
+        (TEXT, "Bring along what the office asks for.\nReceipts are kept."),
+        (LIST, "- passports\n- tickets"),
+        (NOTE, "1 Except for short journeys."),
+    ]
 
 
 def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read() -> None:
@@ -253,7 +360,17 @@ def test_a_pdf_of_ten_thousand_pages_is_refused_before_a_page_is_read() -> None:
         parsed(content, "a.pdf", ParseLimits(pages_max=5_000))
 
 
-@pytest.mark.parametrize("broken", [b"%PDF-1.7\n", pdf_pages(1)[:300], b"%PDF-" + b"\xff" * 1_000])
-def test_a_broken_pdf_is_refused_in_one_sentence(broken: bytes) -> None:
-    with pytest.raises(UnreadableFile, match=r"^a\.pdf is damaged or not a real PDF\.$"):
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (b"%PDF-1.7\n", "is an incomplete PDF: its end is missing. Send the whole file."),
+        (pdf_pages(1)[:300], "is an incomplete PDF: its end is missing. Send the whole file."),
+        (b"%PDF-" + b"\xff" * 1_000 + b"%%EOF", "is damaged or not a real PDF."),
+    ],
+    ids=["nothing", "cut", "noise"],
+)
+def test_a_broken_pdf_is_refused_in_one_sentence(broken: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFile) as caught:
         parsed(broken, "a.pdf")
+
+    assert str(caught.value) == f"a.pdf {reason}"

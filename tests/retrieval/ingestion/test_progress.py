@@ -147,7 +147,7 @@ def a_row(**changes: Any) -> Progress:
 def test_a_document_on_its_way_is_told_in_one_sentence():
     assert a_row().words == "120 of 800 passages, 40 a second, about 20 seconds left"
     assert a_row(chunks_before=120).words == "120 of 800 passages"
-    assert a_row(state=State.PARSING, pages_done=12).words == "page 12"
+    assert a_row(state=State.PARSING, pages_done=12).words == "12 pages read"
     assert a_row(state=State.RECEIVED, lease_until=None, next_try_at=NOON + timedelta(seconds=17)).words == (
         "next try in about 20 seconds"
     )

@@ -7,9 +7,11 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from retrieval.ingestion.parsed import ParsedDocument, Section
+from retrieval.ingestion.limits import ParseLimits
+from retrieval.ingestion.parsed import TABLE, ParsedBlock, ParsedDocument, Region, Section, frames_of
+from retrieval.ingestion.parsers.composer import Composer
 from retrieval.ingestion.splitter import PIECE_CHARS_MAX, PieceOfText, Splitter
 from retrieval.ingestion.splitter import split as split_with
 from tests.retrieval.ingestion.made_files import parsed, pdf_pages
@@ -187,3 +189,150 @@ def test_limits_without_room_are_refused(tokens_max: int, overlap: int) -> None:
 
 def test_a_document_without_sections_has_no_pieces() -> None:
     assert split(replace(document(((), "x")), text="", sections=())) == []
+
+
+def composed(write) -> ParsedDocument:
+    composer = Composer("a.txt", "text/plain", ParseLimits())
+    write(composer)
+    return composer.finish("Handbook")
+
+
+HEADER = "| Name | City | Note |\n| --- | --- | --- |\n"
+
+
+def long_table(composer: Composer) -> None:
+    composer.heading(1, "People")
+    composer.paragraph(WORDS)
+    composer.table(["Name", "City", "Note"], ([f"Ada {n}", "London", "keeps receipts"] for n in range(300)))
+    composer.paragraph(WORDS * 2)
+
+
+def test_each_piece_of_a_table_holds_whole_rows_and_begins_with_the_header() -> None:
+    parsed_document = composed(long_table)
+    pieces = [piece for piece in split(parsed_document) if "Ada" in piece.text]
+
+    assert len(pieces) > 5
+    for piece in pieces:
+        assert piece.kind == TABLE
+        assert HEADER in piece.embedding_text
+        assert piece.embedding_text.count("| Name | City | Note |") == 1
+        assert piece.text == parsed_document.text[piece.start_char : piece.end_char]
+        assert piece.text.startswith("| ")
+        assert piece.text.endswith(" |")
+        assert tokens(piece.embedding_text) <= 256
+    assert [piece.table_header for piece in pieces] == ["", *[HEADER] * (len(pieces) - 1)]
+
+
+def test_pieces_fit_where_tokens_of_parts_do_not_add_up() -> None:
+    """A tokenizer of single letters that strips each text: spaces count only in the middle."""
+    letters = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    letters.normalizer = normalizers.Strip()
+    letters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    pieces = split_with(document((("Leave",), "A b.    C d.    " * 60)), letters, tokens_max=64)
+
+    assert len(pieces) > 5
+    assert max(len(letters.encode(piece.embedding_text).ids) for piece in pieces) <= 64
+
+
+def test_a_row_stands_in_one_piece_only() -> None:
+    rows = [
+        line for piece in split(composed(long_table)) for line in piece.text.splitlines() if "Ada" in line
+    ]
+
+    assert len(rows) == len(set(rows)) == 300
+
+
+def test_a_small_table_stays_with_the_words_around_it() -> None:
+    def write(composer: Composer) -> None:
+        composer.paragraph("Limits for meals:")
+        composer.table(["Meal", "Euro"], [["Lunch", "20"], ["Dinner", "40"]])
+        composer.paragraph("Ask first.")
+
+    (piece,) = split(composed(write))
+
+    assert (
+        piece.text
+        == "Limits for meals:\n\n| Meal | Euro |\n| --- | --- |\n| Lunch | 20 |\n| Dinner | 40 |\n\nAsk first."
+    )
+
+
+def test_a_header_wider_than_the_encoder_gives_its_first_columns() -> None:
+    def write(composer: Composer) -> None:
+        names = [f"Column number {n}" for n in range(200)]
+        composer.table(names, ([f"value {n}" for n in range(200)] for _ in range(3)))
+
+    pieces = split(composed(write))
+
+    assert all(tokens(piece.embedding_text) <= 256 for piece in pieces)
+    assert sum("| Column number 0 |" in piece.embedding_text for piece in pieces) == len(pieces)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.text(max_size=60), min_size=1, max_size=6),
+    st.lists(st.lists(st.text(max_size=300), max_size=7), max_size=30),
+    st.sampled_from([64, 256]),
+)
+def test_pieces_of_any_table_hold_all_text_within_the_limit(
+    header: list[str], rows: list[list[str]], tokens_max: int
+) -> None:
+    def write(composer: Composer) -> None:
+        composer.paragraph("Before.")
+        composer.table(header, rows)
+
+    parsed_document = composed(write)
+    pieces = split(parsed_document, tokens_max=tokens_max)
+
+    covered = {place for piece in pieces for place in range(piece.start_char, piece.end_char)}
+    assert all(place in covered for place, letter in enumerate(parsed_document.text) if not letter.isspace())
+    assert all(tokens(piece.embedding_text) <= tokens_max for piece in pieces)
+
+
+def test_pieces_come_while_blocks_are_read_and_the_same_again() -> None:
+    parsed_document = document((("Travel",), "Travel\n\n" + WORDS * 9_000))
+    blocks = [frame for frame in frames_of(parsed_document) if isinstance(frame, ParsedBlock)]
+    taken: list[int] = []
+
+    def watched():
+        for number, block in enumerate(blocks):
+            taken.append(number)
+            yield block
+
+    pieces = splitter(256, 24).pieces(watched(), "Handbook")
+    first = next(pieces)
+    assert taken == [0]
+    everything = [first, *pieces]
+
+    assert len(blocks) > 2
+    assert [piece.ordinal for piece in everything] == list(range(len(everything)))
+    assert everything == split(parsed_document)
+
+
+def test_pieces_of_one_section_share_its_number_and_others_do_not() -> None:
+    long = "\n\n" + WORDS * 40
+    pieces = split(document((("Leave",), "Leave" + long), (("Meals",), "Meals" + long)))
+    numbers = {piece.heading_path: piece.section for piece in pieces}
+
+    assert numbers == {"Leave": 0, "Meals": 1}
+    assert all(piece.section == numbers[piece.heading_path] for piece in pieces)
+
+
+def test_a_piece_knows_the_lines_on_pages_that_it_covers() -> None:
+    lines = [WORDS] * 40
+    text = "".join(lines)
+    edges = {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.2}
+    regions = tuple(
+        Region(page=1, start_char=n * len(WORDS), end_char=(n + 1) * len(WORDS) - 1, **edges)
+        for n in range(40)
+    )
+    parsed_document = replace(document(((), text)), text=text, regions=regions)
+    section = Section(heading_path=(), page=1, start_char=0, end_char=len(text))
+    pieces = split(replace(parsed_document, sections=(section,)))
+
+    assert len(pieces) > 2
+    for piece in pieces:
+        assert piece.regions == tuple(
+            region
+            for region in regions
+            if region.end_char > piece.start_char and region.start_char < piece.end_char
+        )

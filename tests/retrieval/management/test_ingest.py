@@ -32,9 +32,9 @@ def parts(monkeypatch):
         with Scanner("", limits) as scanner:
             return scanner.scan(descriptor, name, declared_type)
 
-    def read(descriptor, name):
+    def read(descriptor, name, on_pages):
         with ParserPool(limits) as pool:
-            yield from pool.read(descriptor, name)
+            yield from pool.read(descriptor, name, on_pages)
 
     made = some_ingestion(scan=scan, read=read)
     monkeypatch.setattr(ingest, "ingestion_components", lambda: made)
