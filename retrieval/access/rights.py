@@ -1,7 +1,9 @@
 """What somebody may do with a collection or document: by role in the whole tenant, or by a grant."""
 
+from collections.abc import Collection as Collected
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.db import connection
 
@@ -30,6 +32,14 @@ select split_part(right_name, '_', 1), bool_or(expires_at is null), max(expires_
  where tenant_id = %(tenant)s and document_id = %(target)s and principal = any(%(holders)s)
    and sensitivity <= %(ceiling)s
  group by right_name
+"""
+AMONG_DOCUMENTS = """
+select document_id
+  from retrieval_right
+ where tenant_id = %(tenant)s and document_id = any(%(targets)s::uuid[]) and principal = any(%(holders)s)
+   and sensitivity <= %(ceiling)s
+ group by document_id
+having bool_or(right_name = 'view_document') and bool_or(right_name = %(wanted)s)
 """
 ON_COLLECTION = """
 select split_part(p.codename, '_', 1), bool_or(g.expires_at is null), max(g.expires_at)
@@ -97,6 +107,25 @@ def held_on(actor: Actor, target: Target) -> Ends:
         for held, end in granted.items()
         if actor.cap is None or held is Permission.VIEW or COVERED_BY[held] in actor.cap
     }
+
+
+def may_among(actor: Actor, permission: Permission, documents: Collected[UUID]) -> set[UUID]:
+    """Those of the tenant's documents for which `may` is true, in one query. Call inside `managing`."""
+    if may_everywhere(actor, permission):
+        return set(documents)
+    capped = actor.cap is not None and COVERED_BY[permission] not in actor.cap
+    if not documents or capped or is_emergency(actor.membership):
+        return set()
+    scope = actor.scope
+    parameters: dict[str, Any] = {
+        "tenant": scope.tenant_id,
+        "targets": list(documents),
+        "holders": [scope.user_id, *scope.group_ids],
+        "ceiling": int(scope.ceiling),
+        "wanted": f"{permission.value}_document",
+    }
+    with connection.cursor() as cursor:
+        return {document_id for (document_id,) in cursor.execute(AMONG_DOCUMENTS, parameters)}
 
 
 def check_may_give(

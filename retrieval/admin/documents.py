@@ -1,5 +1,6 @@
 """Collections and documents with their grants. Content is not shown here: reading takes a grant."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -9,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin import TenantModelAdmin, prepared
+from accounts.admin import TenantInline, TenantModelAdmin, prepared
 from accounts.browsing import membership_of
 from accounts.roles import Right
 from accounts.scope import Sensitivity
@@ -17,10 +18,12 @@ from retrieval.admin.grants import GrantsForm
 from retrieval.assembly import chunk_index
 from retrieval.errors import UnreadableFile
 from retrieval.ingestion.erase import erase_document
+from retrieval.ingestion.progress import Progress, progress_among, progress_of
 from retrieval.ingestion.receive import Upload, check_and_digest, receive, try_again
-from retrieval.models import Collection, Document
+from retrieval.models import Collection, Document, DocumentVersion, Ingestion
 from retrieval.tasks import dispatch_ingestion
 
+MOVING = (*Ingestion.MOVING, Ingestion.State.RECEIVED)
 # What ingestion found out about a document, for people to read.
 FACTS = (
     "source_name",
@@ -30,6 +33,9 @@ FACTS = (
     "size_bytes",
     "chunk_count",
     "indexed_at",
+    "stage",
+    "attempts",
+    "next_try",
 )
 
 
@@ -97,12 +103,77 @@ class DocumentForm(GrantsForm):
         return cleaned
 
 
+def progress_for(document: Document) -> Progress | None:
+    """Of the document's newest version, read once."""
+    if "progress" not in document.__dict__:
+        document.__dict__["progress"] = progress_of(document)
+    found: Progress | None = document.__dict__["progress"]
+    return found
+
+
+class ReadOnlyInline(TenantInline):
+    """What ingestion wrote down, to be read and never written."""
+
+    right = Right.EDIT_DOCUMENTS
+    can_delete = False
+    show_change_link = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.may(request, Right.EDIT_DOCUMENTS) or self.may(request, Right.READ_AUDIT)
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class VersionInline(ReadOnlyInline):
+    model = DocumentVersion
+    fields = (
+        "number",
+        "media_type",
+        "size_bytes",
+        "pages",
+        "language",
+        "chunk_count",
+        "created_at",
+        "indexed_at",
+    )
+
+
+class IngestionInline(ReadOnlyInline):
+    model = Ingestion
+    verbose_name_plural = "ingestions"
+    ordering = ("-version__number",)
+    fields = (
+        "version", "state", "reason", "chunks_done", "chunks_total", "attempts", "next_try_at", "started_at",
+        "progressed_at", "ended_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("version")
+
+
 @admin.register(Document)
 class DocumentAdmin(GrantingAdmin):
     right = Right.EDIT_DOCUMENTS
     reading_right = Right.READ_AUDIT
     form = DocumentForm
-    list_display = ("title", "collection", "status", "status_reason", "level", "readers", "created_at")
+    list_display = (
+        "title",
+        "collection",
+        "status",
+        "stage",
+        "status_reason",
+        "level",
+        "readers",
+        "created_at",
+    )
+    inlines = (VersionInline, IngestionInline)
     list_filter = ("status", "sensitivity")
     list_select_related = ("collection",)
     search_fields = ("title", "source_name")
@@ -126,6 +197,34 @@ class DocumentAdmin(GrantingAdmin):
             form.fields["title"].required = False
 
         return prepared(form, title_may_wait)
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> Any:
+        # Nothing of them is ever written: a form that is sent has none of their fields.
+        return self.inlines if obj is not None and request.method == "GET" else ()
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Django's own; the progress of the rows shown is read at once, not row by row."""
+        listed = super().get_changelist_instance(request)
+        rows = [document for document in listed.result_list if document.status in MOVING]
+        known = progress_among(rows[0].tenant_id, [document.pk for document in rows]) if rows else {}
+        for document in listed.result_list:
+            document.progress = known.get(document.pk)
+        return listed
+
+    @admin.display(description="stage")
+    def stage(self, document: Document) -> str:
+        progress = progress_for(document)
+        return progress.words if progress else ""
+
+    @admin.display(description="attempts since it last came further")
+    def attempts(self, document: Document) -> int:
+        progress = progress_for(document)
+        return progress.attempts if progress else 0
+
+    @admin.display(description="next try")
+    def next_try(self, document: Document) -> datetime | None:
+        progress = progress_for(document)
+        return progress.next_try_at if progress else None
 
     @admin.display(description="level", ordering="sensitivity")
     def level(self, document: Document) -> str:

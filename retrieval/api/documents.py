@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers, status
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,15 +20,16 @@ from accounts.roles import Right
 from accounts.scope import AccessScope, Sensitivity
 from compliance.audit.append import append
 from retrieval.access.changes import NO_MOVE, DocumentChange, change_document
-from retrieval.access.rights import check_take_in, may
+from retrieval.access.rights import may
 from retrieval.access.values import Permission
 from retrieval.api.caller import Caller, identify
+from retrieval.api.shown import DocumentSerializer, shown, shown_one
 from retrieval.api.strict import StrictSerializer
+from retrieval.api.taking_in import FILES_MAX, Sending, take_in, take_in_all
 from retrieval.api.targets import allowed, changing, find_collection, find_document
 from retrieval.assembly import chunk_index
 from retrieval.errors import ChangeRefused
 from retrieval.ingestion.erase import erase_document
-from retrieval.ingestion.receive import Upload, receive, safe_name
 from retrieval.models import Collection, Document
 from retrieval.models.permitted import permitted_among
 from retrieval.tasks import dispatch_ingestion
@@ -43,30 +45,34 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
         read_only_fields = fields
 
 
-class DocumentSerializer(serializers.ModelSerializer[Document]):
-    """What is known of a document, never what it says."""
-
-    sensitivity = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Document
-        fields = [
-            "id", "collection", "title", "source_name", "media_type", "size_bytes", "sensitivity", "status",
-            "status_reason", "searchable", "chunk_count", "created_at", "indexed_at",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-    def get_sensitivity(self, document: Document) -> str:
-        return Sensitivity(document.sensitivity).name.lower()
-
-
 class UploadSerializer(serializers.Serializer[Any]):
-    """An upload. Ids, tenant and owner are not among what a client may choose."""
+    """An upload; `file` may come several times. Ids, tenant and owner are not among what a client may choose."""
 
     file = serializers.FileField(allow_empty_file=True)
     collection = serializers.UUIDField()
     title = serializers.CharField(max_length=300, required=False, default="")
     sensitivity = serializers.ChoiceField(choices=LEVELS, required=False)
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=["received", "unchanged", "refused"])
+    reason = serializers.CharField()
+    document = DocumentSerializer(allow_null=True)
+
+
+class SeveralTakenSerializer(serializers.Serializer[Any]):
+    """What became of each of several files, and the batch under which they are followed."""
+
+    batch = serializers.UUIDField()
+    results = TakenSerializer(many=True)
+
+
+UPLOADED = PolymorphicProxySerializer(
+    component_name="Uploaded",
+    serializers=[DocumentSerializer, SeveralTakenSerializer],
+    resource_type_field_name=None,
+)
 
 
 class DocumentChangeSerializer(StrictSerializer):
@@ -121,32 +127,37 @@ class DocumentsView(APIView):
         with scoped(caller):
             documents = visible(caller)
             rows = list(documents[offset : offset + limit])
-            shown = permitted(caller, rows)
+            found = permitted(caller, rows)
             # Of a query that went wrong the number counts nothing either.
-            count = documents.count() if len(shown) == len(rows) else len(shown)
-            return Response({"count": count, "results": DocumentSerializer(shown, many=True).data})
+            count = documents.count() if len(found) == len(rows) else len(found)
+            return Response({"count": count, "results": shown(caller, found)})
 
-    @extend_schema(request={"multipart/form-data": UploadSerializer}, responses={202: DocumentSerializer})
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer}, responses={202: UPLOADED, 200: UPLOADED}
+    )
     def post(self, request: Request) -> Response:
-        """Take a file in. 202: it waits for a worker; 200: the same bytes are there already."""
+        """Take a file in, or several. 202: it waits for a worker; 200: the same bytes are there already.
+
+        Of several files each is judged on its own, and one batch id says how far they all are.
+        """
         caller = identify(request)
         checked = UploadSerializer(data=request.data)
         checked.is_valid(raise_exception=True)
         sent = checked.validated_data
-        upload = Upload(
-            name=sent["file"].name,
-            content=sent["file"],
-            declared_type=sent["file"].content_type or "",
-            title=sent["title"],
-            sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
-            created_by_id=caller.scope.user_id,
-        )
+        files = files_of(request, sent["title"])
         with managing(caller.scope.tenant_id):
             collection = allowed(caller, Permission.CHANGE, find_collection(caller, sent["collection"]))
-            check_take_in(caller, collection, safe_name(upload.name), upload.sensitivity)
-        received = receive(collection, upload, dispatch_ingestion, settings.RAGSITE_UPLOAD_BYTES_MAX)
+        sending = Sending(
+            caller=caller,
+            collection=collection,
+            dispatch=dispatch_ingestion,
+            sensitivity=Sensitivity[sent["sensitivity"].upper()] if "sensitivity" in sent else None,
+        )
+        if len(files) > 1:
+            return several_taken(sending, files)
+        received = take_in(sending, files[0], sent["title"])
         code = status.HTTP_200_OK if received.unchanged else status.HTTP_202_ACCEPTED
-        return Response(DocumentSerializer(received.document).data, status=code)
+        return Response(shown_one(caller, received.document), status=code)
 
 
 class DocumentView(APIView):
@@ -162,7 +173,7 @@ class DocumentView(APIView):
         document = found[0] if found else in_hand(caller, document_id)
         if document is None:
             raise Http404
-        return Response(DocumentSerializer(document).data)
+        return Response(shown_one(caller, document))
 
     @extend_schema(request=DocumentChangeSerializer, responses=DocumentSerializer)
     def patch(self, request: Request, document_id: UUID) -> Response:
@@ -174,7 +185,7 @@ class DocumentView(APIView):
             document = allowed(caller, Permission.CHANGE, find_document(caller, document_id, lock=True))
             change_document(caller, document, change_of(caller, checked.validated_data))
             document.refresh_from_db()
-        return Response(DocumentSerializer(document).data)
+        return Response(shown_one(caller, document))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, document_id: UUID) -> Response:
@@ -192,6 +203,36 @@ class DocumentView(APIView):
                 durable=False,
             )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def files_of(request: Request, title: str) -> list[UploadedFile]:
+    """The files of an upload. Raises ValidationError where there are too many, or one title for several."""
+    files = request._request.FILES.getlist("file")
+    if len(files) > FILES_MAX:
+        raise ValidationError(
+            {"file": f"At most {FILES_MAX} files are taken at once; these are {len(files)}."}
+        )
+    if len(files) > 1 and title:
+        raise ValidationError({"title": "One title cannot be that of several files. Leave it out."})
+    return files
+
+
+def several_taken(sending: Sending, files: list[UploadedFile]) -> Response:
+    taken = list(take_in_all(sending, files))
+    documents = [one.document for one in taken if one.document is not None]
+    bodies = {body["id"]: body for body in shown(sending.caller, documents)}
+    results = [
+        {
+            "name": one.name,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "document": bodies[str(one.document.pk)] if one.document else None,
+        }
+        for one in taken
+    ]
+    received = any(one.outcome == "received" for one in taken)
+    code = status.HTTP_202_ACCEPTED if received else status.HTTP_200_OK
+    return Response({"batch": sending.batch, "results": results}, status=code)
 
 
 def require_looking(caller: Caller) -> None:

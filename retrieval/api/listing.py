@@ -1,8 +1,10 @@
 """Documents as a list shows them: what they are called and how far they are, never what they say."""
 
 from collections.abc import Collection as SomeOf
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
@@ -10,11 +12,13 @@ from django.core.paginator import Page, Paginator
 from accounts.database import managing, reading
 from accounts.scope import AccessScope
 from retrieval.api.words import MOVING, STATUSES, media_type_in_words
+from retrieval.ingestion.progress import Progress, progress_among
 from retrieval.models import Document
 from retrieval.models.documents import DocumentQuerySet
 from retrieval.models.permitted import permitted_among
 
 DOCUMENTS_PER_PAGE = 25
+DEAD = (Document.Status.FAILED, Document.Status.QUARANTINED)
 COLUMNS = (
     "tenant",
     "title",
@@ -43,6 +47,10 @@ class ListedDocument:
     moving: bool  # a worker has it or will: worth asking again soon
     passages: int
     readable: bool  # by this person, now
+    progress: str = ""  # what there is to say besides the status, for who may edit
+    fraction: float | None = None  # of its passages, 0 to 1; None where nobody knows
+    tried: str = ""  # how often, since it last came further; a reason says so itself
+    retriable: bool = False
 
 
 def documents_for_reader(scope: AccessScope, number: str) -> "Page[ListedDocument]":
@@ -57,19 +65,29 @@ def documents_for_reader(scope: AccessScope, number: str) -> "Page[ListedDocumen
         return with_lines(page, readable)
 
 
-def documents_for_editor(scope: AccessScope, number: str) -> "Page[ListedDocument]":
-    """Every document of the tenant with its state; only those the person may read can be opened."""
+def documents_for_editor(scope: AccessScope, number: str, *, failed: bool = False) -> "Page[ListedDocument]":
+    """Every document of the tenant with its state; only those the person may read can be opened.
+
+    failed: those only that stopped with a reason.
+    """
     with managing(scope.tenant_id):
-        page = one_page(Document.objects.filter(tenant_id=scope.tenant_id), number)
-    return with_lines(page, readable_among(scope, [document.pk for document in page.object_list]))
+        documents = Document.objects.filter(tenant_id=scope.tenant_id)
+        page = one_page(documents.filter(status__in=DEAD) if failed else documents, number)
+    ids = [document.pk for document in page.object_list]
+    return with_lines(page, readable_among(scope, ids), progress_among(scope.tenant_id, ids))
+
+
+def count_failed(tenant_id: UUID) -> int:
+    with managing(tenant_id):
+        return Document.objects.filter(tenant_id=tenant_id, status__in=DEAD).count()
 
 
 def documents_by_id(scope: AccessScope, ids: SomeOf[UUID]) -> list[ListedDocument]:
     """An editor's documents with these ids; an id from elsewhere brings nothing."""
     with managing(scope.tenant_id):
         documents = list(columns_of(Document.objects.filter(tenant_id=scope.tenant_id, pk__in=ids)))
-    readable = readable_among(scope, ids)
-    return [line(document, document.pk in readable) for document in documents]
+    readable, progress = readable_among(scope, ids), progress_among(scope.tenant_id, ids)
+    return [line(document, document.pk in readable, progress.get(document.pk)) for document in documents]
 
 
 def one_page(documents: DocumentQuerySet, number: str) -> Page[Document]:
@@ -90,12 +108,17 @@ def readable_among(scope: AccessScope, ids: SomeOf[UUID]) -> set[UUID]:
         return permitted_among(scope, set(found))
 
 
-def with_lines(page: Page[Document], readable: set[UUID]) -> "Page[ListedDocument]":
-    lines = [line(document, document.pk in readable) for document in page.object_list]
+def with_lines(
+    page: Page[Document], readable: set[UUID], progress: Mapping[UUID, Progress] = MappingProxyType({})
+) -> "Page[ListedDocument]":
+    lines = [
+        line(document, document.pk in readable, progress.get(document.pk)) for document in page.object_list
+    ]
     return Page(lines, page.number, page.paginator)  # type: ignore[arg-type]  # counts documents, shows lines
 
 
-def line(document: Document, readable: bool) -> ListedDocument:
+def line(document: Document, readable: bool, progress: Progress | None = None) -> ListedDocument:
+    moving = document.status in MOVING
     return ListedDocument(
         id=document.pk,
         title=document.title,
@@ -105,7 +128,11 @@ def line(document: Document, readable: bool) -> ListedDocument:
         status=document.status,
         status_words=STATUSES[Document.Status(document.status)],
         reason=document.status_reason,
-        moving=document.status in MOVING,
+        moving=moving,
         passages=document.chunk_count,
         readable=readable,
+        progress=progress.words if progress else "",
+        fraction=progress.fraction if progress and moving else None,
+        tried=f"Tried {progress.attempts} times" if progress and moving and progress.attempts > 1 else "",
+        retriable=document.status in DEAD,
     )

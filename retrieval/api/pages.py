@@ -1,6 +1,7 @@
 """The pages people read: ask, documents, one document."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,10 +18,12 @@ from retrieval.access.rights import may
 from retrieval.access.values import Permission
 from retrieval.api.caller import Caller
 from retrieval.api.conversations import past_exchanges, recent_conversations
-from retrieval.api.listing import documents_for_editor, documents_for_reader
-from retrieval.api.uploads import UploadForm, collection_choices
+from retrieval.api.listing import count_failed, documents_for_editor, documents_for_reader
+from retrieval.api.uploads import BATCHES_MAX, UploadForm, collection_choices, ids_in
+from retrieval.api.versions import known, whole_versions
 from retrieval.api.visitor import shell, signed_in
 from retrieval.api.words import STAGES, heading_within, media_type_in_words
+from retrieval.ingestion.progress import BatchProgress, batches_among, unfinished_batches
 from retrieval.models import ChunkText, Document, DocumentVersion
 from retrieval.models.permitted import permitted_among
 
@@ -65,16 +68,42 @@ def example_questions(caller: Caller) -> list[str]:
 @signed_in
 def documents_page(request: HttpRequest, caller: Caller) -> HttpResponse:
     """What the person may read; an editor sees the state of everything in the tenant besides."""
-    edits = caller.may(Right.EDIT_DOCUMENTS)
-    listed = documents_for_editor if edits else documents_for_reader
-    collections = collection_choices(caller.scope) if edits else []
-    page = {
-        "edits": edits,
-        "documents": listed(caller.scope, request.GET.get("page", "1")),
+    page = (
+        page_for_editor(request, caller)
+        if caller.may(Right.EDIT_DOCUMENTS)
+        else page_for_reader(request, caller)
+    )
+    return render(request, "documents.html", shell(request, caller, "documents") | page)
+
+
+def page_for_reader(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    return {
+        "edits": False,
+        "documents": documents_for_reader(caller.scope, request.GET.get("page", "1")),
+    }
+
+
+def page_for_editor(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    tenant_id = caller.scope.tenant_id
+    only_failed = request.GET.get("show") == "failed"
+    collections = [] if only_failed else collection_choices(caller.scope)
+    documents = documents_for_editor(caller.scope, request.GET.get("page", "1"), failed=only_failed)
+    return {
+        "edits": True,
+        "only_failed": only_failed,
+        "failed": count_failed(tenant_id),
+        "batches": batches_shown(tenant_id, ids_in([request.GET.get("batch", "")])),
+        "documents": documents,
         "form": UploadForm(collections) if collections else None,
         "bytes_max": settings.RAGSITE_UPLOAD_BYTES_MAX,
     }
-    return render(request, "documents.html", shell(request, caller, "documents") | page)
+
+
+def batches_shown(tenant_id: UUID, asked_for: list[UUID]) -> list[BatchProgress]:
+    """The batch just sent, also once it is whole, and what else is on its way."""
+    own = list(batches_among(tenant_id, asked_for).values())
+    others = unfinished_batches(tenant_id, BATCHES_MAX)
+    return (own + [batch for batch in others if batch.id not in asked_for])[:BATCHES_MAX]
 
 
 @require_safe
@@ -90,6 +119,7 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
             raise Http404
         version = version_of(document, wanted)
         passages = passages_of(document, version, first)
+        versions = [known(each, document) for each in whole_versions(document)]
     try:
         record_reading(request, caller, document, version, first, len(passages))
     except DatabaseError as error:
@@ -107,6 +137,7 @@ def document_page(request: HttpRequest, caller: Caller, document_id: UUID) -> Ht
         "version": version.number,
         "has_file": version.sealed and bool(version.stored_name),
         "outdated": version.pk != document.version_id,
+        "versions": versions,
     }
     return render(request, "document.html", shell(request, caller, "documents") | page)
 

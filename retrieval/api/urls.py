@@ -25,6 +25,7 @@ from retrieval.api.grants import (
     DocumentGrantView,
     GrantNumber,
 )
+from retrieval.api.ingestion import BatchView, FailedView, IngestionView, RetryManyView, RetryView
 from retrieval.api.queries import ask_view
 from retrieval.api.sources import (
     SourceAgreementView,
@@ -33,6 +34,7 @@ from retrieval.api.sources import (
     SourceTestView,
     SourceView,
 )
+from retrieval.api.versions import VersionsView
 
 register_converter(GrantNumber, "grant")
 
@@ -41,6 +43,7 @@ urlpatterns = [
     path("conversations/<uuid:conversation_id>/", pages.ask_page, name="conversation"),
     path("documents/", pages.documents_page, name="documents"),
     path("documents/upload/", uploads.upload_documents, name="upload"),
+    path("documents/retry/", uploads.retry_documents, name="retry"),
     path("documents/statuses/", uploads.document_statuses, name="document-statuses"),
     # Citations carry the address without a slash, and a redirect would cost every one of them a trip.
     path("documents/<uuid:document_id>", pages.document_page),
@@ -68,6 +71,12 @@ urlpatterns = [
     path("api/v1/documents", DocumentsView.as_view(), name="api-documents"),
     path("api/v1/documents/<uuid:document_id>", DocumentView.as_view(), name="api-document"),
     path("api/v1/documents/<uuid:document_id>/file", originals.original_view, name="api-original"),
+    path("api/v1/documents/<uuid:document_id>/ingestion", IngestionView.as_view(), name="api-ingestion"),
+    path("api/v1/documents/<uuid:document_id>/retry", RetryView.as_view(), name="api-retry"),
+    path("api/v1/documents/<uuid:document_id>/versions", VersionsView.as_view(), name="api-versions"),
+    path("api/v1/ingestion/batches/<uuid:batch_id>", BatchView.as_view(), name="api-batch"),
+    path("api/v1/ingestion/failed", FailedView.as_view(), name="api-failed"),
+    path("api/v1/ingestion/failed/retry", RetryManyView.as_view(), name="api-retry-failed"),
     path("api/v1/uploads/", resumable.uploads_view, name="api-uploads"),
     path("api/v1/uploads/<uuid:upload_id>", resumable.upload_view, name="api-upload"),
     path("api/v1/collections", CollectionsView.as_view(), name="api-collections"),

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class Taken:
     outcome: str
     reason: str = ""
     chunks: int = 0
+    seconds: float = 0.0  # from opening the file to its end
     document: Document | None = None
 
 
@@ -92,11 +94,11 @@ def take_files(files: Iterable[Candidate], batch: Batch, *, jobs: int = 1) -> It
     """
     if jobs == 1:
         for candidate in files:
-            yield take_file(candidate, batch)
+            yield timed(candidate, batch)
         return
     waiting = iter(files)
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="ingest") as threads:
-        job = database_unit(take_file)
+        job = database_unit(timed)
         # No more than are worked on: a million files are not a million futures.
         running: set[Future[Taken]] = {threads.submit(job, each, batch) for each in islice(waiting, jobs)}
         while running:
@@ -116,6 +118,12 @@ def upload_of(candidate: Candidate, content: BinaryIO, batch: Batch) -> Upload:
         created_by_id=batch.created_by_id,
         batch=batch.id,
     )
+
+
+def timed(candidate: Candidate, batch: Batch) -> Taken:
+    begun = monotonic()
+    taken = take_file(candidate, batch)
+    return replace(taken, seconds=monotonic() - begun)
 
 
 def take_file(candidate: Candidate, batch: Batch) -> Taken:

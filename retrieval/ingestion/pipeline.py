@@ -139,6 +139,7 @@ def take_in(lease: Lease, components: IngestionComponents) -> Ended:
     if work.pieces_name and work.chunks_total:
         pieces = Pieces(tenant_id=lease.tenant_id, total=work.chunks_total, name=work.pieces_name)
         done = work.chunks_done
+        leases.move(lease, State.EMBEDDING, chunks_before=done, embedding_at=Now())
     else:
         begin_anew(lease, components.index)
         parsed = parsed_of(lease, work, components)
@@ -150,6 +151,7 @@ def parsed_of(lease: Lease, work: Ingestion, components: IngestionComponents) ->
     """Scan and parse the file, unless an earlier worker has done so."""
     version = work.version
     if work.parsed_name:
+        leases.move(lease, State.SPLITTING)
         return parsed_before(lease.tenant_id, work.parsed_name)
     name = version.document.source_name
     with vault.plain_descriptor(lease.tenant_id, version.stored_name) as descriptor:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from collections.abc import Collection as SomeOf
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -21,6 +22,8 @@ BLOCK_BYTES = 1024 * 1024
 Dispatch = Callable[[UUID, UUID], None]  # (tenant id, document id): hand over to the worker
 
 State = Ingestion.State
+DEAD = (State.FAILED, State.QUARANTINED)  # stopped with a reason, until somebody asks for another try
+RESTING = (State.INDEXED, *DEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,15 +175,16 @@ def put_in_line(version: DocumentVersion, dispatch: Dispatch, batch: UUID | None
     transaction.on_commit(lambda: dispatch(*identity))
 
 
-def try_again(document: Document, dispatch: Dispatch) -> bool:
+def try_again(document: Document, dispatch: Dispatch, of: SomeOf[State] = RESTING) -> bool:
     """Have a document taken in again that rests; True when it now waits for a worker.
 
     What failed goes on from where it stopped; what is indexed is read anew, as a version of its own.
+    of: the states out of which it is wanted.
     """
     with managing(document.tenant_id):
         Document.objects.select_for_update().get(pk=document.pk)
         newest = DocumentVersion.objects.filter(document=document).select_related("ingestion").first()
-        if newest is None or newest.ingestion.state not in (State.INDEXED, State.QUARANTINED, State.FAILED):
+        if newest is None or newest.ingestion.state not in of:
             return False
         if newest.ingestion.state == State.INDEXED:
             put_in_line(read_anew(newest), dispatch)
@@ -190,6 +194,7 @@ def try_again(document: Document, dispatch: Dispatch) -> bool:
                 attempts=0,
                 next_try_at=timezone.now(),
                 queued_at=timezone.now(),
+                started_at=None,
                 ended_at=None,
                 reason="",
             )

@@ -9,7 +9,7 @@ from accounts.database import managing
 from accounts.models import ApiKey, Group, Membership, User
 from accounts.roles import Role
 from compliance.models import AuditEntry
-from retrieval.models import Collection, Document, Query, TenantPolicy
+from retrieval.models import Collection, Document, Ingestion, Query, TenantPolicy
 from tests.admin.world import SECRET, browser, populate, url
 from tests.factories import a_collection, a_group, a_member, a_tenant, everyone
 
@@ -289,3 +289,38 @@ def test_changes_are_attributed_to_who_made_them(tenant):
         entry = AuditEntry.objects.get(event="collection.created")
     assert entry.actor_id == client.membership.user_id
     assert entry.cid
+
+
+def on_its_way(tenant, **work):
+    document = next(thing for thing in populate(tenant) if isinstance(thing, Document))
+    with managing(tenant.pk):
+        Ingestion.objects.filter(document=document).update(**work)
+        Document.objects.filter(pk=document.pk).update(status=work["state"], status_reason=work["reason"])
+    return document
+
+
+def test_a_documents_page_says_how_far_it_is_with_its_versions_and_lets_nobody_write_them(tenant):
+    document = on_its_way(
+        tenant, state="received", reason="Will be tried again: away.", attempts=3, chunks_done=120, chunks_total=800,
+        pieces_name="kept",
+    )  # fmt: skip
+    page = browser(tenant, Role.EDITOR).get(url(document)).content.decode()
+
+    assert "120 of 800 passages" in page
+    assert "Will be tried again: away." in page
+    assert "version 1 of document" in page
+    assert 'name="versions-0-number"' not in page
+    assert browser(tenant, Role.AUDITOR).get(url(document)).status_code == 200
+
+
+def test_dead_letters_are_a_filter_of_the_list(tenant):
+    on_its_way(tenant, state="failed", reason="It cannot be read.", attempts=6)
+    client = browser(tenant, Role.EDITOR)
+
+    assert (
+        "It cannot be read." in client.get(url(Document, "changelist"), {"status": "failed"}).content.decode()
+    )
+    assert (
+        "It cannot be read."
+        not in client.get(url(Document, "changelist"), {"status": "indexed"}).content.decode()
+    )

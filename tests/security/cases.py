@@ -23,6 +23,7 @@ PATH_IDS = {
     "stay_id": "stay",
     "tenant_id": "tenant",
     "user_id": "user",
+    "batch_id": "batch",
 }
 
 
@@ -105,7 +106,9 @@ CASES = [
     case("GET", "documents/<uuid:document_id>/file"),
     case("POST", "documents/upload/", body={"collection": "{collection}", "sensitivity": "1"}, form=True,
          stranger=302, colleague=403),
-    case("GET", "documents/statuses/", query={"id": ["{document}"]}, stranger=200, colleague=403),
+    case("GET", "documents/statuses/", query={"id": ["{document}"], "batch": ["{batch}"]},
+         stranger=200, colleague=403),
+    case("POST", "documents/retry/", body={"document": "{document}"}, form=True, stranger=302, colleague=403),
     case("POST", "tenant/", body={"tenant": "{tenant}"}, form=True, colleague=302),  # her own tenant
     # --- API
     case("POST", "api/v1/queries", body={"question": "Who is it?", "conversation": "{conversation}"}),
@@ -118,6 +121,13 @@ CASES = [
     case("GET", "api/v1/documents/<uuid:document_id>"),
     case("GET", "api/v1/documents/<uuid:document_id>/file"),
     case("DELETE", "api/v1/documents/<uuid:document_id>", colleague=403),
+    case("GET", "api/v1/documents/<uuid:document_id>/ingestion", colleague=403),
+    case("POST", "api/v1/documents/<uuid:document_id>/retry", colleague=403),
+    case("GET", "api/v1/documents/<uuid:document_id>/versions"),
+    case("GET", "api/v1/ingestion/batches/<uuid:batch_id>", colleague=403),
+    case("GET", "api/v1/ingestion/failed"),
+    case("GET", "api/v1/ingestion/failed", query={"collection": "{collection}"}, stranger=200),
+    case("POST", "api/v1/ingestion/failed/retry", body={"documents": ["{document}"]}, stranger=200),
     case("POST", "api/v1/uploads/", body={"collection": "{collection}", "name": "words.bin", "size": 5},
          colleague=403),
     case("GET", "api/v1/uploads/<uuid:upload_id>"),

@@ -29,6 +29,7 @@ from retrieval.models import (
     Conversation,
     Document,
     GlossaryTerm,
+    Ingestion,
     Query,
     ResumableUpload,
     Source,
@@ -75,7 +76,9 @@ def a_scene() -> Scene:
     User.objects.filter(pk=owner.user_id).update(is_staff=True)
     shelf = a_collection(tenant, readers=(group,), name=SHELF)
     document = a_document(shelf, SECRET, title=TITLE)
+    batch = uuid4()
     with managing(tenant.pk):
+        Ingestion.objects.filter(document=document).update(batch=batch)
         conversation = Conversation.objects.create(tenant=tenant, user=owner.user)
         query = Query.objects.create(
             id=uuid4(), tenant=tenant, user=owner.user, conversation=conversation, question=SECRET, answer=SECRET,
@@ -120,8 +123,7 @@ def a_scene() -> Scene:
         "document": document.pk, "collection": shelf.pk, "conversation": conversation.pk, "tenant": tenant.pk,
         "collection_grant": f"group-{shelf_grant.pk}", "document_grant": "group-1", "stay": stay.pk,
         "user": owner.user_id, "group": group.pk, "key": key.pk, "membership": owner.pk, "query": query.pk,
-        "upload": upload.pk,
-        "source": source.pk,
+        "upload": upload.pk, "source": source.pk, "batch": batch,
     }  # fmt: skip
     rows = (
         tenant, group, shelf, document, owner, policy, term, key, query, entry, role, stay, domain, sign_in, provider,

@@ -6,23 +6,19 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from accounts.scope import Sensitivity
 from retrieval.assembly import ingestion_components
+from retrieval.ingestion import wording
 from retrieval.ingestion.bulk import Batch, Candidate, Taken, find_files, foresee, take_files
 from retrieval.management.lookup import find_collection, find_tenant
 
@@ -49,16 +45,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         files, batch = self.asked_for(options)
         counts: Counter[str] = Counter()
-        chunks = 0
-        with progress_bar() as bar:
-            step = bar.add_task("Looking" if options["dry_run"] else "Taking in", total=len(files), name="")
+        bar = progress_bar()
+        with bar:
+            step = bar.add_task("Looking" if options["dry_run"] else "Taking in", total=len(files), said="")
+            meter = Meter(files=len(files), begun=monotonic())
             for taken in self.taken(files, batch, options):
                 counts[taken.outcome] += 1
-                chunks += taken.chunks
-                bar.update(step, advance=1, name=f"{chunks} chunks, {taken.path.name}")
-                self.report(taken, as_json=options["json"])
+                meter = meter.after(taken)
+                bar.update(step, advance=1, said=wording.joined(meter.words(monotonic()), taken.path.name))
+                self.report(taken, batch, as_json=options["json"])
         self.stderr.write(
-            ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items())) + "."
+            wording.joined(*(f"{number} {outcome}" for outcome, number in sorted(counts.items()))) + "."
         )
         unwell = sum(number for outcome, number in counts.items() if outcome not in WENT_WELL)
         if unwell:
@@ -70,7 +67,10 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no file or folder '{path}'.", returncode=WHOLLY)
         if not 1 <= options["jobs"] <= 32:
             raise CommandError("--jobs takes a number from 1 to 32.", returncode=WHOLLY)
-        collection = find_collection(find_tenant(options["tenant"]), options["collection"])
+        try:
+            collection = find_collection(find_tenant(options["tenant"]), options["collection"])
+        except CommandError as mistake:
+            raise CommandError(str(mistake), returncode=WHOLLY) from None
         files = find_files(options["paths"])
         if not files:
             raise CommandError(
@@ -90,19 +90,47 @@ class Command(BaseCommand):
             return foresee(files, batch)
         return take_files(files, batch, jobs=options["jobs"])
 
-    def report(self, taken: Taken, *, as_json: bool) -> None:
+    def report(self, taken: Taken, batch: Batch, *, as_json: bool) -> None:
         if as_json:
             line = {
+                "batch": str(batch.id),
                 "path": str(taken.path),
                 "outcome": taken.outcome,
                 "reason": taken.reason,
                 "chunks": taken.chunks,
+                "seconds": round(taken.seconds, 3),
                 "document": str(taken.document.pk) if taken.document else None,
             }
             self.stdout.write(json.dumps(line))
             return
         said = f"{taken.chunks} chunks" if taken.outcome == "indexed" else taken.reason
         self.stdout.write(f"{taken.outcome:<12}{os.path.relpath(taken.path)}  {said}".rstrip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """How quickly files are taken in, by the clock of this process, which does all the work."""
+
+    files: int
+    begun: float
+    done: int = 0
+    chunks: int = 0
+
+    def after(self, taken: Taken) -> "Meter":
+        return replace(self, done=self.done + 1, chunks=self.chunks + taken.chunks)
+
+    def words(self, now: float) -> str:
+        """Chunks, rate and time left. Unchanged files take no time, so a folder's rest is judged by its files."""
+        seconds = now - self.begun
+        if not self.done or seconds <= 0:
+            return ""
+        per_second = self.chunks / seconds
+        left = (self.files - self.done) * seconds / self.done
+        return wording.joined(
+            wording.number(self.chunks, "chunk"),
+            wording.rate(per_second) if self.chunks else "",
+            wording.left(left) if self.done < self.files else "",
+        )
 
 
 def progress_bar() -> Progress:
@@ -113,8 +141,7 @@ def progress_bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[name]}"),
+        TextColumn("{task.fields[said]}"),
         console=console,
         disable=not console.is_terminal,
         transient=True,
