@@ -34,7 +34,7 @@ def parts(monkeypatch):
 
     def read(descriptor, name, on_pages):
         with ParserPool(limits) as pool:
-            yield from pool.read(descriptor, name, on_pages)
+            yield from pool.read(descriptor, name, on_pages=on_pages)
 
     made = some_ingestion(scan=scan, read=read)
     monkeypatch.setattr(ingest, "ingestion_components", lambda: made)
