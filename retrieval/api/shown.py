@@ -40,7 +40,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 class BatchSerializer(serializers.Serializer[Any]):
     """How far the files are that were sent together."""
 
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(read_only=True)
     words = serializers.CharField()
     files = serializers.IntegerField()
     done = serializers.IntegerField()
