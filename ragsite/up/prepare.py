@@ -27,7 +27,7 @@ def prepare(screen: Screen) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=0)
     with screen.step("Granting the application its rights"):
         call_command("grant_application_role", stdout=_Silence())
-    if environment().encoder == "local":
+    if "local" in (environment().encoder, environment().next_encoder):
         screen.say("  Preparing the encoder")
         call_command("prepare_encoder")
     _load_demonstration(screen)

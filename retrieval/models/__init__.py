@@ -15,6 +15,7 @@ from retrieval.models.index import (
     ChunkText,
     EmbeddingSpace,
     LexemeFrequency,
+    Reembedding,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
 from retrieval.models.resumable import ResumableUpload
@@ -40,6 +41,7 @@ __all__ = [
     "Ingestion",
     "LexemeFrequency",
     "Query",
+    "Reembedding",
     "ResumableUpload",
     "TenantPolicy",
 ]

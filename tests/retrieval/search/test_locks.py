@@ -56,6 +56,7 @@ def everything_asked(query, **changes) -> dict[str, object]:
         "weights": sparse(dict.fromkeys(terms, 1.0)),
         "rare": list(postings(query.scope.tenant_id, terms).values()),
         "depth": 100,
+        "space": None,
         "over_fetch": 100,
         **changes,
     }
