@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
     from compliance.pii import PiiEngine
     from retrieval.ingestion.pipeline import IngestionComponents
+    from retrieval.reembedding.texts import Contexts
     from retrieval.search.space import Encoders
 
 _building = threading.RLock()
+
+TOKENS_OF_A_PIECE = 256
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +164,7 @@ def ingestion_components() -> "IngestionComponents":
     return IngestionComponents(
         scan=PooledScanner(settings.RAGSITE_CLAMAV, limits),
         read=PooledReader(limits),
-        split=Splitter(tokenizer()).pieces,
+        split=Splitter(tokenizer(), tokens_max=TOKENS_OF_A_PIECE).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
         index=chunk_index(),
         encoders=encoders().written,
@@ -178,6 +181,13 @@ def tokenizer() -> "Tokenizer":
     tokens.no_truncation()
     tokens.no_padding()
     return tokens
+
+
+def contexts() -> "Contexts":
+    """What the splitter puts before a text, for chunks from before that was kept."""
+    from retrieval.ingestion.cutting import Counter
+
+    return Counter(tokenizer(), TOKENS_OF_A_PIECE).context
 
 
 def warm() -> None:
