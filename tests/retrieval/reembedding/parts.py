@@ -29,7 +29,7 @@ TEXTS = [
 
 # Everything of the schema and of the index that a re-embedding touches.
 OBJECTS = """
-select c.relname, c.relkind::text, c.relrowsecurity, coalesce(c.relacl::text, '')
+select c.relname, c.relkind::text, c.relrowsecurity, coalesce(c.relacl, acldefault('r', c.relowner))::text
   from pg_class c where c.relnamespace = 'public'::regnamespace and c.relname like '%chunk%'
  union all
 select tgname, 'trigger', tgenabled = 'O', tgrelid::regclass::text from pg_trigger where not tgisinternal

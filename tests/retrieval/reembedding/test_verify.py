@@ -35,7 +35,8 @@ SPOILED = {
         "1 of its chunks are not in the index",
     ),
     "no graph on one partition": (
-        "update pg_index set indisvalid = false where indexrelid = 'retrieval_chunk_next_shared_3_embedding_idx'::regclass",
+        "update pg_index set indisvalid = false"
+        " where indexrelid = 'retrieval_chunk_next_shared_3_embedding_idx'::regclass",
         "Partitions without a whole index: retrieval_chunk_next_shared_3",
     ),
     "no row-level security": (
@@ -57,7 +58,6 @@ def test_a_failed_verification_says_what_differs_and_changes_nothing(world, monk
     def spoil() -> None:
         original()
         if statement.startswith("update pg_index"):
-            rows("set maintenance_work_mem = '64MB'; select 1")
             superuser(statement)
         else:
             with connections["owner"].cursor() as cursor:
@@ -131,6 +131,4 @@ def test_without_a_kept_context_title_and_headings_come_before_the_body_as_the_s
     kept = KeptText(chunk_id=1, context=None, body="By train.", heading="Travel > Train", title="Handbook")
     assert embedding_text(kept, contexts()) == "Handbook > Travel > Train\nBy train."
     said = replace(kept, body="Train\nBy train.")
-    assert embedding_text(said, contexts()) == "Handbook > Travel > Train\nBy train.".replace(
-        "Train\n", "Train\n"
-    )
+    assert embedding_text(said, contexts()) == "Handbook > Travel > Train\nBy train."
