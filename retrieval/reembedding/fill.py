@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -80,7 +81,11 @@ def lacking(tenant_id: UUID, jobs: int) -> Iterator[list[list[int]]]:
     after = 0
     while True:
         with managing(tenant_id), connection.cursor() as cursor:
-            asked = {"tenant": tenant_id, "after": after, "most": CHUNKS_AT_ONCE * BATCHES_PER_JOB * jobs}
+            asked: dict[str, Any] = {
+                "tenant": tenant_id,
+                "after": after,
+                "most": CHUNKS_AT_ONCE * BATCHES_PER_JOB * jobs,
+            }
             ids = [number for (number,) in cursor.execute(LACKING, asked).fetchall()]
         if not ids:
             return

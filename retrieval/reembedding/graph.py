@@ -3,6 +3,7 @@
 Built at the end: see docs/decisions/0016-re-embedding.md for what filling a graph row by row costs.
 """
 
+from operator import methodcaller
 from typing import Any
 
 from psycopg import sql
@@ -25,7 +26,8 @@ def build_graph() -> None:
         parents = parent_of(cursor, NEXT)
         for name, parent in branches(cursor, NEXT):
             if _state(cursor, index_of(name)) is None:
-                briefly(lambda own, name=name: own.execute(_creation(name, "", "only")))
+                creation = _creation(name, "", "only")
+                briefly(methodcaller("execute", creation))
             if parent is not None:
                 attach(cursor, name, parent)
         cursor.execute(f"set maintenance_work_mem = '{BUILD_MEMORY}'")
@@ -49,7 +51,7 @@ def attach(cursor: Any, name: str, parent: str) -> None:
         statement = sql.SQL("alter index {} attach partition {}").format(
             sql.Identifier(index_of(parent)), sql.Identifier(index_of(name))
         )
-        briefly(lambda own: own.execute(statement))
+        briefly(methodcaller("execute", statement))
 
 
 def index_of(table: str) -> str:

@@ -88,32 +88,42 @@ def begin(cursor: Any, space: Space) -> None:
     )
 
 
+class _Progress:
+    """How many chunks the new table has, said step by step."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._done = self._total = self.filled = 0
+
+    def step(self, name: str) -> None:
+        now = status()
+        self._done, self._total = now.done, now.chunks
+        self._told(name, self._done, self._total)
+
+    def more(self, chunks: int) -> None:
+        self._done += chunks
+        self.filled += chunks
+        self._told("filling", self._done, max(self._total, self._done))
+
+
 def go_over(filling: Filling, told: Told, sample: int) -> tuple[int, Switched]:
-    """Fill, index, verify and switch; anew where chunks came past both tables meanwhile."""
-    filled, graph = 0, False
+    """Fill, index, verify and switch; anew where chunks came past the new table meanwhile."""
+    progress = _Progress(told)
     for _ in range(ROUNDS_MAX):
-        total = status().chunks
-        done = status().done
-
-        def one_more(added: int) -> None:
-            nonlocal done, filled
-            done, filled = done + added, filled + added
-            told("filling", done, max(total, done))  # noqa: B023  (called within this round)
-
-        fill(filling, one_more)
-        if not graph:
-            told("indexing", done, total)
-            build_graph()
-            graph = True
-        told("verifying", done, total)
+        progress.step("filling")
+        fill(filling, progress.more)
+        progress.step("indexing")
+        build_graph()
+        progress.step("verifying")
         verify(filling, sample)
-        told("switching", done, total)
+        progress.step("switching")
         ended = switch()
         if isinstance(ended, Switched):
-            return filled, ended
+            return progress.filled, ended
+        unequal = ended
     raise ReembeddingRefused(
-        f"In each of {ROUNDS_MAX} attempts to switch, chunks were missing from the new index ({ended.missing}) or"
-        f" too many ({ended.surplus}): a worker writes without knowing the next encoder. Restart the workers with"
+        f"In each of {ROUNDS_MAX} attempts to switch, the new index lacked chunks ({unequal.missing}) or had too"
+        f" many ({unequal.surplus}): a worker writes without knowing the next encoder. Restart the workers with"
         " the RAGSITE_NEXT_ settings, and run this again."
     )
 

@@ -149,7 +149,7 @@ def _to_be_written(
     if not isinstance(vectors, Mapping):
         return vectors, None
     own, beside = written_spaces(cursor)
-    if own not in vectors:
+    if own is None or own not in vectors:
         raise SpaceMoved("The index has gone over to another encoder; what was embedded is embedded again.")
     return vectors[own], vectors.get(beside) if beside else None
 
