@@ -15,6 +15,7 @@ from retrieval.ingestion.pipeline import ingest
 from retrieval.models import Collection, Document
 from retrieval.reembedding.fill import Filling
 from retrieval.reembedding.run import Reembedded, reembed
+from retrieval.search.planner import STANDARD, Limits
 from retrieval.search.retriever import HybridRetriever
 from retrieval.search.space import Encoders
 from retrieval.values.chunks import Candidates
@@ -93,9 +94,9 @@ def a_world(server: Any) -> World:
 class Asker:
     """A process that keeps asking: one retriever that knows both encoders."""
 
-    def __init__(self, world: World, encoders: Encoders | None = None) -> None:
+    def __init__(self, world: World, encoders: Encoders | None = None, limits: Limits = STANDARD) -> None:
         self.encoders = encoders or world.encoders()
-        self.retriever = HybridRetriever(self.encoders)
+        self.retriever = HybridRetriever(self.encoders, limits=limits)
         self.scopes = [scope_of(shelf) for shelf in world.shelves]
 
     def ask(self, text: str, scope: AccessScope | None = None) -> Candidates:

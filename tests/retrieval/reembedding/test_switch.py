@@ -5,10 +5,11 @@ import json
 import pytest
 
 from retrieval.assembly import encoder
-from retrieval.errors import EncoderMismatch, ReembeddingRefused
+from retrieval.errors import EncoderMismatch, EncoderUnavailable, ReembeddingRefused
 from retrieval.models import EmbeddingSpace
 from retrieval.reembedding import run
 from retrieval.reembedding.run import abort, status
+from retrieval.search.planner import STANDARD
 from retrieval.search.retriever import HybridRetriever
 from retrieval.search.space import Encoders
 from tests.retrieval.reembedding.parts import (
@@ -22,6 +23,7 @@ from tests.retrieval.reembedding.parts import (
     scope_of,
 )
 from tests.retrieval.reembedding.running import ended, started
+from tests.retrieval.search.builders import ONLY_APPROXIMATE
 
 # Another length is an error of the database where nobody notices the switch; the same length is nonsense.
 LENGTHS = pytest.mark.parametrize("world", [16, 384], indirect=True, ids=["shorter", "same-length"])
@@ -48,8 +50,9 @@ def test_every_question_is_answered_right_while_another_process_re_embeds(world)
 
 
 @LENGTHS
-def test_a_switch_between_the_two_statements_of_a_search_is_noticed(world, monkeypatch):
-    asker, switched = Asker(world), []
+@pytest.mark.parametrize("limits", [STANDARD, ONLY_APPROXIMATE], ids=["exact", "graph"])
+def test_a_switch_between_the_two_statements_of_a_search_is_noticed(world, monkeypatch, limits):
+    asker, switched = Asker(world, limits=limits), []
     original = HybridRetriever._run
 
     def after_a_switch(self, *args):
@@ -71,6 +74,21 @@ def test_a_process_that_slept_through_the_switch_answers_with_the_next_encoder(w
     asker.check_all()
     late = Asker(world, Encoders(world.remote(), encoder()))  # restarted with the two the other way round
     late.check_all()
+
+
+def test_a_process_whose_encoder_was_shut_down_after_the_switch_answers_with_the_next(world):
+    local = encoder()
+
+    class ShutDown:
+        name, dimensions, tokens_max = local.name, local.dimensions, local.tokens_max
+
+        async def encode_one(self, text):
+            raise EncoderUnavailable("The encoder cannot be reached.")
+
+    with pytest.raises(EncoderUnavailable):
+        Asker(world, Encoders(ShutDown(), world.remote())).ask(TEXTS[0])
+    world.reembed()
+    Asker(world, Encoders(ShutDown(), world.remote())).check_all()
 
 
 def test_a_process_that_knows_neither_encoder_says_so(world):
