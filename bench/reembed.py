@@ -86,7 +86,7 @@ def child(graph_first: bool) -> None:
 
     if graph_first:
         filling, original = run.fill, run.build_graph
-        run.fill = lambda *given: (original(), filling(*given))[1]  # type: ignore[assignment]
+        run.fill = lambda *given: (original(), filling(*given))[1]
     began = time.perf_counter()
     ended = run.reembed(Filling(encoder=NEXT, contexts=lambda *_: "", jobs=1), told)
     whole = time.perf_counter() - began

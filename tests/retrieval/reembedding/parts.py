@@ -63,7 +63,8 @@ class World:
         return Encoders(encoder(), self.remote())
 
     def filling(self, **changes: Any) -> Filling:
-        return Filling(**({"encoder": self.remote(), "contexts": contexts()} | changes))
+        parts: dict[str, Any] = {"encoder": self.remote(), "contexts": contexts()}
+        return Filling(**(parts | changes))
 
     def reembed(self, **changes: Any) -> Reembedded:
         return reembed(self.filling(), lambda *_: None, **changes)
