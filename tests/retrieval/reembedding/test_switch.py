@@ -165,15 +165,18 @@ def test_a_batch_that_was_encoded_before_the_switch_is_encoded_again(world):
 
 
 def test_a_next_encoder_that_is_away_keeps_no_document_waiting(world, monkeypatch):
-    shelf, original = world.shelves[0], run.build_graph
+    shelf, original, times = world.shelves[0], run.build_graph, []
 
     def meanwhile() -> None:
-        world.server.statuses = [500]
-        world.take_in(shelf, "new.txt", "the endpoint was away")
+        if not times:
+            world.server.statuses = [500]
+            world.take_in(shelf, "new.txt", "the endpoint was away")
+        times.append(1)
         original()
 
     monkeypatch.setattr(run, "build_graph", meanwhile)
     assert world.reembed().filled == 17
+    assert len(times) == 2, "the gap was seen under the lock"
     each_text_once()
     Asker(world).check("the endpoint was away")
 
