@@ -22,6 +22,8 @@ ADVISORY = 2026_0020
 READERS_WAIT_MS, WRITERS_WAIT_MS = 200, 2_000
 TRIES = 150
 PAUSE_SECONDS = 0.1, 0.4
+# The server needs a moment to notice that a process was killed.
+LEAVING_TRIES, LEAVING_SECONDS = 20, 0.2
 
 
 def owner() -> Any:
@@ -39,7 +41,9 @@ def alone() -> Iterator[None]:
     Raises ReembeddingRefused when another one is at it.
     """
     with owner().cursor() as cursor:
-        if not cursor.execute("select pg_try_advisory_lock(%s)", [ADVISORY]).fetchone()[0]:
+        # Or the server would go on building for a process that was killed, and keep its lock until the end.
+        cursor.execute("set client_connection_check_interval = '500ms'")
+        if not any(map(_locked, [cursor] * LEAVING_TRIES)):
             raise ReembeddingRefused(
                 "Another process is re-embedding this index. Wait for it, or stop it and begin again."
             )
@@ -47,6 +51,13 @@ def alone() -> Iterator[None]:
             yield
         finally:
             cursor.execute("select pg_advisory_unlock(%s)", [ADVISORY])
+
+
+def _locked(cursor: Any) -> bool:
+    if cursor.execute("select pg_try_advisory_lock(%s)", [ADVISORY]).fetchone()[0]:
+        return True
+    time.sleep(LEAVING_SECONDS)
+    return False
 
 
 def briefly(work: Callable[[Any], T], wait_ms: int = READERS_WAIT_MS) -> T:
