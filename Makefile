@@ -13,7 +13,7 @@ VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long check format lock bench-flow bench-permissions bench-revocation example clean runtime dev
+.PHONY: help up test test-long check format lock bench-flow bench-permissions bench-reembed bench-revocation example clean runtime dev
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -53,6 +53,9 @@ lock: ## Resolve the packages anew into requirements*.lock
 
 bench-permissions: runtime dev ## Measure permissions with a million documents, beside django-guardian
 	@$(VENV)/python -m ragsite.embedded.testing run --durable -- $(VENV)/python bench/permissions.py
+
+bench-reembed: runtime dev ## Measure questions beside a re-embedding, and its switch
+	@$(VENV)/python -m ragsite.embedded.testing run --durable -- $(VENV)/python bench/reembed.py
 
 bench-revocation: runtime dev ## Measure how soon an open stream ends after a revocation
 	@$(VENV)/python -m ragsite.embedded.testing run -- $(VENV)/python bench/revocation.py

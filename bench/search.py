@@ -185,7 +185,7 @@ def _leg(
         return execute(sql, params, *rest)
 
     with connection.execute_wrapper(watch):
-        finder._search(query, vector)
+        finder._search(query, finder._encoders.in_use, vector)
     sql, asked = seen[-1]
     # A materialised part that nobody reads is not run.
     only = f"select chunk_id, document_id, distance from {leg}"

@@ -66,6 +66,13 @@ class Environment(BaseSettings):
     fetch_ports: str = "80,443,993,8080,8443"
     source_folders: str = ""
     source_plain_imap: bool = False  # IMAP without TLS
+    # The encoder that `manage.py reembed` goes over to. Every process knows it beforehand, so that the switch
+    # finds none unprepared; empty: no other encoder is meant to come.
+    next_encoder: Literal["", "local", "openai"] = ""
+    next_embeddings_base_url: str = ""
+    next_embeddings_api_key: SecretStr = SecretStr("")
+    next_embeddings_model: str = ""
+    next_embeddings_dimensions: int = Field(default=384, ge=8, le=4000)
 
     question_chars_max: int = Field(default=4000, ge=100, le=100_000)
     upload_bytes_max: int = Field(default=512 * 1024 * 1024, ge=1024)
@@ -119,11 +126,22 @@ class Environment(BaseSettings):
             raise ValueError(
                 "RAGSITE_ENCODER=openai needs RAGSITE_EMBEDDINGS_BASE_URL and RAGSITE_EMBEDDINGS_MODEL"
             )
+        if self.next_encoder == "openai" and not (
+            self.next_embeddings_base_url and self.next_embeddings_model
+        ):
+            raise ValueError(
+                "RAGSITE_NEXT_ENCODER=openai needs RAGSITE_NEXT_EMBEDDINGS_BASE_URL and"
+                " RAGSITE_NEXT_EMBEDDINGS_MODEL"
+            )
         if self.storage == "s3" and not self.s3_bucket:
             raise ValueError("RAGSITE_STORAGE=s3 needs RAGSITE_S3_BUCKET")
         if self.encoder == "local" and self.embeddings_dimensions != 384:
             raise ValueError(
                 "the local encoder has 384 dimensions; RAGSITE_EMBEDDINGS_DIMENSIONS is for a remote one"
+            )
+        if self.next_encoder == "local" and self.next_embeddings_dimensions != 384:
+            raise ValueError(
+                "the local encoder has 384 dimensions; RAGSITE_NEXT_EMBEDDINGS_DIMENSIONS is for a remote one"
             )
         return self
 

@@ -258,6 +258,13 @@ RAGSITE_EMBEDDINGS: dict[str, Any] = {
     "model": env.embeddings_model,
     "dimensions": env.embeddings_dimensions,
 }
+RAGSITE_NEXT_ENCODER = env.next_encoder
+RAGSITE_NEXT_EMBEDDINGS: dict[str, Any] = {
+    "base_url": env.next_embeddings_base_url,
+    "api_key": env.next_embeddings_api_key.get_secret_value(),
+    "model": env.next_embeddings_model,
+    "dimensions": env.next_embeddings_dimensions,
+}
 RAGSITE_GENERATOR = env.generator
 RAGSITE_LLM: dict[str, Any] = {
     "base_url": env.llm_base_url,

@@ -6,7 +6,7 @@ import, and most commands need none of them.
 
 import gc
 import threading
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import files
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,21 +21,42 @@ if TYPE_CHECKING:
 
     from compliance.pii import PiiEngine
     from retrieval.ingestion.pipeline import IngestionComponents
+    from retrieval.reembedding.texts import Contexts
+    from retrieval.search.space import Encoders
 
 _building = threading.RLock()
+
+TOKENS_OF_A_PIECE = 256
 
 
 @lru_cache(maxsize=1)
 def encoder() -> Encoder:
     """The configured encoder; it loads its weights on first use."""
-    if settings.RAGSITE_ENCODER == "openai":
+    return encoder_of(settings.RAGSITE_ENCODER, settings.RAGSITE_EMBEDDINGS)
+
+
+@lru_cache(maxsize=1)
+def next_encoder() -> Encoder | None:
+    """The encoder that the index is to go over to, or has gone over to; None: none is configured."""
+    if not settings.RAGSITE_NEXT_ENCODER:
+        return None
+    return encoder_of(settings.RAGSITE_NEXT_ENCODER, settings.RAGSITE_NEXT_EMBEDDINGS)
+
+
+@lru_cache(maxsize=1)
+def encoders() -> "Encoders":
+    """Both, of which the index's own is taken."""
+    from retrieval.search.space import Encoders
+
+    return Encoders(encoder(), next_encoder())
+
+
+def encoder_of(kind: str, endpoint: dict[str, Any]) -> Encoder:
+    if kind == "openai":
         from retrieval.encoders.openai import RemoteEncoder
 
         return RemoteEncoder(
-            base_url=settings.RAGSITE_EMBEDDINGS["base_url"],
-            api_key=settings.RAGSITE_EMBEDDINGS["api_key"],
-            model=settings.RAGSITE_EMBEDDINGS["model"],
-            dimensions=settings.RAGSITE_EMBEDDINGS["dimensions"],
+            **endpoint,
             timeout_seconds=settings.RAGSITE_LLM["timeout_seconds"],
             retries_max=settings.RAGSITE_LLM["retries_max"],
         )
@@ -104,7 +125,7 @@ def _components() -> Components:
         ),
         cache=PostgresAnswerCache(settings.RAGSITE_TENANT_KEY.encode(), answer_configuration),
         reformulator=reformulator(),
-        retriever=HybridRetriever(encoder()),
+        retriever=HybridRetriever(encoders()),
         permission_filter=DatabasePermissionFilter(),
         generator=generator(),
         output_guardrail=DefaultOutputGuardrail(pii_engine(), tenant_settings()),
@@ -117,7 +138,7 @@ async def answer_configuration(tenant_id: UUID) -> str:
         (
             generator().name,
             generator().prompt_version,
-            encoder().name,
+            encoders().in_use.name,
             tenant_settings().version_for(tenant_id),
         )
     )
@@ -138,7 +159,6 @@ def ingestion_components() -> "IngestionComponents":
     from retrieval.ingestion.pipeline import IngestionComponents
     from retrieval.ingestion.reader import PooledReader, PooledScanner
     from retrieval.ingestion.splitter import Splitter
-    from retrieval.search.space import check_recorded_space
 
     limits = ParseLimits(file_bytes_max=settings.RAGSITE_UPLOAD_BYTES_MAX)
     return IngestionComponents(
@@ -148,11 +168,10 @@ def ingestion_components() -> "IngestionComponents":
             overrides=settings.RAGSITE_PARSERS_OVERRIDE,
             ocr_languages=settings.RAGSITE_OCR_LANGUAGES,
         ),
-        split=Splitter(tokenizer()).pieces,
+        split=Splitter(tokenizer(), tokens_max=TOKENS_OF_A_PIECE).pieces,
         guardrail=DefaultDocumentGuardrail(policies=WaitingPolicies(tenant_settings())),
-        encoder=encoder(),
         index=chunk_index(),
-        check_space=partial(check_recorded_space, encoder()),
+        encoders=encoders().written,
     )
 
 
@@ -168,11 +187,18 @@ def tokenizer() -> "Tokenizer":
     return tokens
 
 
+def contexts() -> "Contexts":
+    """What the splitter puts before a text, for chunks from before that was kept."""
+    from retrieval.ingestion.cutting import Counter
+
+    return Counter(tokenizer(), TOKENS_OF_A_PIECE).context
+
+
 def warm() -> None:
     """Load what the first question would otherwise wait for. An error here is not the end: it shows again."""
     components()
     ready: Any
-    for ready in (encoder(), pii_engine()):
+    for ready in (encoder(), next_encoder(), pii_engine()):
         if hasattr(ready, "warm"):
             ready.warm()
     # Hundreds of thousands of objects that live as long as the process: no collection need visit them.

@@ -23,6 +23,19 @@ class EncoderMismatch(RetrievalError):
     code = "encoder_mismatch"
 
 
+class SpaceMoved(RetrievalError):
+    """The index went over to another encoder while something was encoded for it; encode again."""
+
+    code = "space_moved"
+    permanent = False
+
+
+class ReembeddingRefused(RetrievalError):
+    """A re-embedding that cannot begin, go on or be believed; nothing that is searched was changed."""
+
+    code = "reembedding_refused"
+
+
 class GeneratorUnavailable(RetrievalError):
     code = "generator_unavailable"
     permanent = False

@@ -1,6 +1,6 @@
 """One protocol per component of the query flow. Implementations are picked in `assembly.py` only."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +13,7 @@ from retrieval.values.answers import Answered, Outcome, Usage
 from retrieval.values.chunks import Candidates, NewChunk, PermittedChunks
 from retrieval.values.events import ChunksPermitted, Event
 from retrieval.values.questions import Question, SafeQuestion, SearchQuery
+from retrieval.values.spaces import Space
 from retrieval.values.verdicts import Verdict
 
 Emit = Callable[[Event], Awaitable[None]]
@@ -242,11 +243,16 @@ class ChunkIndex(Protocol):
     """Where chunks are kept for search; writes happen inside the caller's `managing` transaction."""
 
     def add(
-        self, tenant_id: UUID, version_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
+        self,
+        tenant_id: UUID,
+        version_id: UUID,
+        chunks: Sequence[NewChunk],
+        vectors: "NDArray[np.float32] | Mapping[Space, NDArray[np.float32]]",
     ) -> None:
         """Add chunks to a version of a document; they are found once the document names that version.
 
-        vectors: shape (len(chunks), dimensions), L2-normalised.
+        vectors: shape (len(chunks), dimensions), L2-normalised; by space, or of the index's own.
+        Raises SpaceMoved when those of the index's space are not among them.
         """
         ...
 

@@ -29,7 +29,7 @@ def prepare(screen: Screen) -> None:
         call_command("grant_application_role", stdout=_Silence())
     with screen.step("Looking for files to encrypt"):
         call_command("adopt_originals", stdout=_Silence())
-    if environment().encoder == "local":
+    if "local" in (environment().encoder, environment().next_encoder):
         screen.say("  Preparing the encoder")
         call_command("prepare_encoder")
     _load_demonstration(screen)

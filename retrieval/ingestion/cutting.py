@@ -78,6 +78,13 @@ class Counter:
         return shortened if names else ""
 
 
+def said_once(context: str, heading_path: Sequence[str], text: str) -> str:
+    """The context to put before a text, without the innermost heading where the text begins with it."""
+    if heading_path and text.startswith(heading_path[-1]):
+        return context.removesuffix(heading_path[-1] + "\n")
+    return context
+
+
 def _table_header(names: Sequence[str], rule: Sequence[str]) -> str:
     return f"| {' | '.join(names)} |\n| {' | '.join(rule)} |\n"
 

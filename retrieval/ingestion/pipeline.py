@@ -6,7 +6,7 @@ checkpoint, and chunks are written together with the number that says how many a
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -15,9 +15,10 @@ from uuid import UUID
 import numpy as np
 import structlog
 from django.db.models.functions import Now
+from numpy.typing import NDArray
 
 from accounts.database import managing
-from retrieval.errors import RetrievalError, UnreadableFile
+from retrieval.errors import EncoderUnavailable, RetrievalError, SpaceMoved, UnreadableFile
 from retrieval.ingestion import leases, vault
 from retrieval.ingestion.checkpoints import Parsed, Pieces, keep_parsed, keep_pieces, parsed_before
 from retrieval.ingestion.leases import Lease, LeaseLost, State, Suspended
@@ -28,6 +29,7 @@ from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import ChunkIndex, DocumentGuardrail, Encoder
 from retrieval.models import Document, DocumentVersion, Ingestion
 from retrieval.values.chunks import NewChunk
+from retrieval.values.spaces import Space
 from retrieval.values.verdicts import Verdict
 
 log = structlog.get_logger()
@@ -57,9 +59,10 @@ class IngestionComponents:
     read: Read
     split: Callable[[Iterable[ParsedBlock], str], Iterator[PieceOfText]]
     guardrail: DocumentGuardrail
-    encoder: Encoder
     index: ChunkIndex
-    check_space: Callable[[], None]  # raises EncoderMismatch
+    # Whose vectors are written now: the index's own first, then that of an index built beside it. Raises
+    # EncoderMismatch.
+    encoders: Callable[[], Sequence[Encoder]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,7 @@ def stopped(lease: Lease, error: RetrievalError, index: ChunkIndex) -> Ended:
 
 
 def take_in(lease: Lease, components: IngestionComponents) -> Ended:
-    components.check_space()
+    components.encoders()  # refuses before anything is read
     with managing(lease.tenant_id):
         work = Ingestion.objects.select_related("version__document").get(pk=lease.version_id)
     version = work.version
@@ -247,18 +250,50 @@ def embed(
     """Embed what is left, batch by batch; the last batch makes the version the one that is read."""
     left = pieces.after(done)
     while some := list(islice(left, PIECES_AT_ONCE)):
-        encodings = components.encoder.encode([piece.embedding_text for piece in some])
-        vectors = np.stack([encoding.vector for encoding in encodings])
-        # Without a checkpoint the next worker begins anew: that is no progress to be forgiven for.
-        with leases.holding(lease, progress=bool(pieces.name)) as ingestion:
-            components.index.add(lease.tenant_id, version.pk, numbered(some, done), vectors)
-            done += len(some)
-            ingestion.chunks_done = done
-            if done == pieces.total:
-                publish(ingestion, version)
+        try:
+            write(lease, version, pieces, some, done, components)
+        except SpaceMoved:
+            write(lease, version, pieces, some, done, components)
+        done += len(some)
     if version.number > 1 or pieces.name:
         tidy(lease.tenant_id, lease.document_id, components.index)
     return Ended(status=Document.Status.INDEXED, chunks=done)
+
+
+def write(
+    lease: Lease,
+    version: DocumentVersion,
+    pieces: Pieces,
+    some: Sequence[PieceOfText],
+    done: int,
+    components: IngestionComponents,
+) -> None:
+    """Embed a batch and write it after the `done` before it. Raises SpaceMoved, and then it is not written."""
+    vectors = embedded([piece.embedding_text for piece in some], components.encoders())
+    # Without a checkpoint the next worker begins anew: that is no progress to be forgiven for.
+    with leases.holding(lease, progress=bool(pieces.name)) as ingestion:
+        components.index.add(lease.tenant_id, version.pk, numbered(some, done), vectors)
+        ingestion.chunks_done = done + len(some)
+        if ingestion.chunks_done == pieces.total:
+            publish(ingestion, version)
+
+
+def embedded(texts: Sequence[str], encoders: Sequence[Encoder]) -> Mapping[Space, NDArray[np.float32]]:
+    """The texts' vectors by each encoder; of an index that is only being built they may be missing."""
+    own, *others = encoders
+    vectors = dict([vectors_of(texts, own)])
+    for other in others:
+        try:
+            vectors |= [vectors_of(texts, other)]
+        except EncoderUnavailable as error:
+            # The re-embedding fills the gap; documents do not wait for it.
+            log.warning("reembedding.missed", chunks=len(texts), error=type(error).__name__)
+    return vectors
+
+
+def vectors_of(texts: Sequence[str], encoder: Encoder) -> tuple[Space, NDArray[np.float32]]:
+    space = Space(name=encoder.name, dimensions=encoder.dimensions)
+    return space, np.stack([encoding.vector for encoding in encoder.encode(texts)])
 
 
 def numbered(pieces: Sequence[PieceOfText], first: int) -> list[NewChunk]:
@@ -272,6 +307,7 @@ def numbered(pieces: Sequence[PieceOfText], first: int) -> list[NewChunk]:
             end_char=piece.end_char,
             section=piece.section,
             regions=tuple(as_numbers(region) for region in piece.regions),
+            context=piece.embedding_text.removesuffix(piece.text),
         )
         for place, piece in enumerate(pieces)
     ]

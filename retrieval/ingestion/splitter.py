@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 
-from retrieval.ingestion.cutting import BODY_TOKENS, CONTEXT_TOKENS_MAX, PIECE_CHARS_MAX, Counter, Cutter
+from retrieval.ingestion.cutting import (
+    BODY_TOKENS,
+    CONTEXT_TOKENS_MAX,
+    PIECE_CHARS_MAX,
+    Counter,
+    Cutter,
+    said_once,
+)
 from retrieval.ingestion.cutting import HEADING_SEPARATOR as _HEADING_SEPARATOR
 from retrieval.ingestion.parsed import (
     TABLE,
@@ -177,8 +184,7 @@ class Splitter:
     def _piece(
         self, text: str, start: int, end: int, span: _Span, context: str, header: str, places: "_Places"
     ) -> PieceOfText:
-        if span.heading_path and text.startswith(span.heading_path[-1]):
-            context = context.removesuffix(span.heading_path[-1] + "\n")  # the text itself says it
+        context = said_once(context, span.heading_path, text)
         if header and text.startswith(span.table_header.split("\n", 1)[0]):
             header = ""
         section = places.section(start)

@@ -15,6 +15,7 @@ from retrieval.models.index import (
     ChunkText,
     EmbeddingSpace,
     LexemeFrequency,
+    Reembedding,
 )
 from retrieval.models.policy import GlossaryTerm, TenantPolicy
 from retrieval.models.resumable import ResumableUpload
@@ -41,6 +42,7 @@ __all__ = [
     "Ingestion",
     "LexemeFrequency",
     "Query",
+    "Reembedding",
     "ResumableUpload",
     "Source",
     "SourceItem",

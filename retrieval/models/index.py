@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 from pgvector.django import HalfVectorField, SparseVectorField
 
 # Terms are hashed into this many dimensions of the lexical vectors.
@@ -56,6 +57,9 @@ class ChunkText(models.Model):
     start_char = models.IntegerField()
     end_char = models.IntegerField()
     digest = models.BinaryField()
+    # Title, headings and header of a table, as they stood before the body when it was embedded. Null for
+    # chunks from before this was kept.
+    context = models.TextField(null=True)  # noqa: DJ001  (nothing stood before it is another thing)
 
     class Meta:
         managed = False
@@ -93,3 +97,26 @@ class EmbeddingSpace(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.dimensions})"
+
+
+class Reembedding(models.Model):
+    """The one re-embedding there may be: how far it is, and what the index came from."""
+
+    class State(models.TextChoices):
+        FILLING = "filling"  # `retrieval_chunk_next` is built beside the index, and written together with it
+        SWITCHED = "switched"  # it is the index now, and the one before is kept as `retrieval_chunk_old`
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.FILLING)
+    name = models.CharField(max_length=200)
+    dimensions = models.PositiveSmallIntegerField()
+    previous_name = models.CharField(max_length=200)
+    previous_dimensions = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    switched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="reembedding_single")]
+
+    def __str__(self) -> str:
+        return f"{self.previous_name} to {self.name}, {self.state}"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,21 +12,30 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from numpy.typing import NDArray
 
+from retrieval.errors import SpaceMoved
 from retrieval.language.analyser import document_terms
 from retrieval.models import DocumentVersion
 from retrieval.search.postings import EVERY_CHUNK, postings
+from retrieval.search.space import written_spaces
 from retrieval.search.weighting import document_weights, sparse
 from retrieval.values.chunks import NewChunk
+from retrieval.values.spaces import Space
+
+Vectors = NDArray[np.float32] | Mapping[Space, NDArray[np.float32]]
 
 REMOVED_AT_ONCE = 5_000  # chunks of one transaction, so that nobody waits long for the frequencies
 
+# Until this transaction ends, the index stays the one it is: a switch to another encoder waits for it, or it
+# waits for the switch and then writes into the new one.
+LOCK_INDEX = "lock table retrieval_chunk in row exclusive mode"
 LOCK_VERSION = "select 1 from retrieval_documentversion where tenant_id = %s and id = %s for key share"
 
 # COPY cannot write through row-level security, so rows land here and pass the policies on their way in.
 LANDING = """
 create temporary table if not exists incoming_chunk (
-    id bigint, embedding text, terms text, weights text, ordinal integer, body text, heading text, page integer,
-    section integer, regions jsonb, start_char integer, end_char integer, digest bytea) on commit delete rows
+    id bigint, embedding text, beside text, context text, terms text, weights text, ordinal integer, body text,
+    heading text, page integer, section integer, regions jsonb, start_char integer, end_char integer,
+    digest bytea) on commit delete rows
 """
 COPY = "copy incoming_chunk from stdin"
 INSERT = """
@@ -37,9 +46,15 @@ words as (
     insert into retrieval_chunk_lexeme (chunk_id, tenant_id, version_id, terms, weights)
     select id, %(tenant)s, %(version)s, terms::integer[], weights::sparsevec from incoming_chunk)
 insert into retrieval_chunk_text (chunk_id, tenant_id, version_id, ordinal, body, heading, page, section, regions,
-                                  start_char, end_char, digest)
-select id, %(tenant)s, %(version)s, ordinal, body, heading, page, section, regions, start_char, end_char, digest
+                                  start_char, end_char, digest, context)
+select id, %(tenant)s, %(version)s, ordinal, body, heading, page, section, regions, start_char, end_char, digest,
+       context
   from incoming_chunk
+"""
+# Into the index that a re-embedding builds; in the same transaction, so that neither ever has a chunk more.
+INSERT_BESIDE = """
+insert into retrieval_chunk_next (id, tenant_id, version_id, embedding)
+select id, %(tenant)s, %(version)s, beside::halfvec from incoming_chunk
 """
 CLEAR = "delete from incoming_chunk"
 
@@ -76,25 +91,28 @@ class PostgresChunkIndex:
     for its frequencies.
     """
 
-    def add(
-        self, tenant_id: UUID, version_id: UUID, chunks: Sequence[NewChunk], vectors: NDArray[np.float32]
-    ) -> None:
+    def add(self, tenant_id: UUID, version_id: UUID, chunks: Sequence[NewChunk], vectors: Vectors) -> None:
         """Add chunks to a version, for every kind of search at once.
 
-        vectors: shape (len(chunks), dimensions), L2-normalised.
+        vectors: shape (len(chunks), dimensions), L2-normalised; by space, or of the index's own. Those of an
+        index that is being built beside this one go there.
         Raises DocumentVersion.DoesNotExist when the tenant has no such version, ValueError for a wrong
-        shape, IntegrityError for an ordinal that is there already.
+        shape, IntegrityError for an ordinal that is there already, SpaceMoved.
         """
-        if vectors.ndim != 2 or len(vectors) != len(chunks):
-            raise ValueError(f"expected one vector a chunk, {len(chunks)} rows; got shape {vectors.shape}")
         # A heading is found by, too: its words count as the chunk's.
         terms = [document_terms(f"{chunk.heading}\n{chunk.text}") for chunk in chunks]
         listed = [sorted(postings(tenant_id, each).values()) for each in terms]
         with connection.cursor() as cursor:
+            cursor.execute(LOCK_INDEX)
+            own, beside = _to_be_written(cursor, vectors)
+            _check_shape(own, chunks)
             _lock(cursor, tenant_id, version_id)
             ids = _reserve_ids(cursor, len(chunks))
-            _land(cursor, zip(ids, chunks, terms, listed, vectors, strict=True))
+            second = [None] * len(chunks) if beside is None else map(dense_text, beside)
+            _land(cursor, zip(ids, chunks, terms, listed, own, second, strict=True))
             cursor.execute(INSERT, {"tenant": tenant_id, "version": version_id})
+            if beside is not None:
+                cursor.execute(INSERT_BESIDE, {"tenant": tenant_id, "version": version_id})
             cursor.execute(CLEAR)
             _count(cursor, tenant_id, added=_occurrences(listed), removed=Counter())
 
@@ -124,6 +142,23 @@ class PostgresChunkIndex:
             self.forget_text(tenant_id, version_id)
 
 
+def _to_be_written(
+    cursor: CursorWrapper, vectors: Vectors
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The vectors of the index, and of the one beside it; None: there is none, or it is filled by others."""
+    if not isinstance(vectors, Mapping):
+        return vectors, None
+    own, beside = written_spaces(cursor)
+    if own is None or own not in vectors:
+        raise SpaceMoved("The index has gone over to another encoder; what was embedded is embedded again.")
+    return vectors[own], vectors.get(beside) if beside else None
+
+
+def _check_shape(vectors: NDArray[np.float32], chunks: Sequence[NewChunk]) -> None:
+    if vectors.ndim != 2 or len(vectors) != len(chunks):
+        raise ValueError(f"expected one vector a chunk, {len(chunks)} rows; got shape {vectors.shape}")
+
+
 def _lock(cursor: CursorWrapper, tenant_id: UUID, version_id: UUID) -> None:
     cursor.execute(LOCK_VERSION, [tenant_id, version_id])
     if cursor.fetchone() is None:
@@ -138,9 +173,10 @@ def _reserve_ids(cursor: CursorWrapper, count: int) -> list[int]:
 def _land(cursor: CursorWrapper, rows: Iterable[Any]) -> None:
     cursor.execute(LANDING)
     with cursor.copy(COPY) as copy:
-        for chunk_id, chunk, terms, listed, vector in rows:
+        for chunk_id, chunk, terms, listed, vector, beside in rows:
             weights = sparse(document_weights(terms))
-            copy.write_row((chunk_id, dense_text(vector), _array(listed), weights, *_text_row(chunk)))
+            dense = (dense_text(vector), beside, _context(chunk))
+            copy.write_row((chunk_id, *dense, _array(listed), weights, *_text_row(chunk)))
 
 
 def _text_row(chunk: NewChunk) -> tuple[object, ...]:
@@ -150,6 +186,10 @@ def _text_row(chunk: NewChunk) -> tuple[object, ...]:
     regions = json.dumps(chunk.regions) if chunk.regions else None
     place = (chunk.section, regions, chunk.start_char, chunk.end_char)
     return chunk.ordinal, body, heading, chunk.page, *place, digest
+
+
+def _context(chunk: NewChunk) -> str | None:
+    return None if chunk.context is None else chunk.context.replace("\0", " ")
 
 
 def dense_text(vector: NDArray[np.float32]) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from accounts.database import as_multirange, in_database, rows_for
 from accounts.scope import AccessScope
+from retrieval.errors import EncoderUnavailable, SpaceMoved
 from retrieval.interfaces import Encoder
 from retrieval.language.analyser import document_terms
 from retrieval.search import statements
@@ -17,10 +18,11 @@ from retrieval.search.index import dense_text
 from retrieval.search.planner import STANDARD, Limits, compares_every_lexeme, plan, rarest
 from retrieval.search.postings import EVERY_CHUNK, postings
 from retrieval.search.readable import ReadableCounts
-from retrieval.search.space import refuse_mismatch
+from retrieval.search.space import Encoders, recorded_space, space_of
 from retrieval.search.weighting import inverse_frequency, sparse
 from retrieval.values.chunks import Candidate, Candidates, SearchPlan
 from retrieval.values.questions import SearchQuery
+from retrieval.values.spaces import Space
 
 CHUNKS_PER_PROMPT = 8
 # Chunks of each leg that fusion sees.
@@ -31,6 +33,8 @@ LISTED_CHUNKS = 500
 # Breadth of the walk through the graph: enough where much is readable, and where little is.
 BREADTH, BREADTH_MAX = 100, 400
 SHARE_OF_WIDE_READERS = 0.3
+# How often one question is encoded: before the index goes over to another encoder, after it, and once more.
+ENCODED_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,7 @@ class _Outset:
     tenant_chunks: int
     weights: dict[int, float]  # by term id: inverse document frequency
     frequencies: dict[int, int]  # by posting: chunks of the tenant
+    space: Space | None  # of the index; None: nothing is indexed yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +62,17 @@ class HybridRetriever:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Encoder | Encoders,
         *,
         limits: Limits = STANDARD,
         chunks_max: int = CHUNKS_PER_PROMPT,
         depth: int = DEPTH,
     ) -> None:
         """
+        encoder: the index's; or several, of which the index's own is taken at each search.
         chunks_max: candidates returned. depth: chunks of each leg that are fused; at least chunks_max.
         """
-        self._encoder = encoder
+        self._encoders = encoder if isinstance(encoder, Encoders) else Encoders(encoder)
         self._limits = limits
         self._chunks_max = chunks_max
         self._depth = max(depth, chunks_max)
@@ -77,12 +83,32 @@ class HybridRetriever:
 
         Raises EncoderMismatch when the index was built with another encoder, EncoderUnavailable.
         """
-        encoding = await self._encoder.encode_one(query.search_text)
-        return await in_database(self._search, query, encoding.vector)
+        for _ in range(ENCODED_MAX):
+            encoder, vector = await self._encoded(query.search_text)
+            try:
+                return await in_database(self._search, query, encoder, vector)
+            except SpaceMoved:
+                # The next attempt asks which encoder it is now.
+                self._encoders.of(await in_database(recorded_space))
+        raise SpaceMoved("The index goes from one encoder to another again and again; try again later.")
 
-    def _search(self, query: SearchQuery, vector: NDArray[np.float32]) -> Candidates:
+    async def _encoded(self, text: str) -> tuple[Encoder, NDArray[np.float32]]:
+        """A text's vector by the index's encoder, as far as this process has noticed."""
+        encoder = self._encoders.in_use
+        try:
+            encoding = await encoder.encode_one(text)
+        except EncoderUnavailable:
+            # It may have been shut down because the index needs it no more.
+            now = self._encoders.of(await in_database(recorded_space))
+            if now is encoder:
+                raise
+            encoder, encoding = now, await now.encode_one(text)
+        return encoder, encoding.vector
+
+    def _search(self, query: SearchQuery, encoder: Encoder, vector: NDArray[np.float32]) -> Candidates:
+        """Raises SpaceMoved when the index holds another encoder's vectors."""
         asked = _parameters(query)
-        outset = self._set_out(query)
+        outset = self._set_out(query, encoder)
         readable, capped = self._counts.of(query, asked, outset.epoch)
         chosen = plan(readable, outset.tenant_chunks, self._limits, capped=capped)
         if chosen.path == "empty":
@@ -94,12 +120,14 @@ class HybridRetriever:
             legs = self._run(query.scope, outset, chosen, asked)
         return Candidates(ranked=self._fused(legs), plan=chosen)
 
-    def _set_out(self, query: SearchQuery) -> _Outset:
+    def _set_out(self, query: SearchQuery, encoder: Encoder) -> _Outset:
         tenant_id = query.scope.tenant_id
         listed = postings(tenant_id, document_terms(query.search_text))
         wanted = {"tenant": tenant_id, "terms": [*listed.values(), EVERY_CHUNK]}
-        ((epoch, space_name, dimensions, terms, chunks),) = rows_for(query.scope, statements.OUTSET, wanted)
-        refuse_mismatch(self._encoder, space_name, dimensions)
+        ((epoch, name, dimensions, terms, chunks),) = rows_for(query.scope, statements.OUTSET, wanted)
+        space = None if name is None else Space(name=name, dimensions=dimensions)
+        if space not in (None, space_of(encoder)):
+            raise SpaceMoved(f"The index holds vectors of encoder {space}.")
         frequencies = dict(zip(terms or (), chunks or (), strict=True))
         total = frequencies.pop(EVERY_CHUNK, 0)
         weights = {
@@ -107,7 +135,9 @@ class HybridRetriever:
             for term, posting in listed.items()
             if posting in frequencies
         }
-        return _Outset(epoch=epoch, tenant_chunks=total, weights=weights, frequencies=frequencies)
+        return _Outset(
+            epoch=epoch, tenant_chunks=total, weights=weights, frequencies=frequencies, space=space
+        )
 
     def _leg_parameters(
         self, outset: _Outset, chosen: SearchPlan, vector: NDArray[np.float32]
@@ -116,6 +146,7 @@ class HybridRetriever:
         breadth = BREADTH if share >= SHARE_OF_WIDE_READERS else BREADTH_MAX
         listed_max = min(self._limits.exact_max, round(LISTED_CHUNKS / min(1.0, share)))
         return {
+            "space": f"{outset.space.name} {outset.space.dimensions}" if outset.space else None,
             "vector": dense_text(vector),
             "weights": sparse(outset.weights),
             "rare": rarest(outset.frequencies, listed_max),
@@ -130,7 +161,10 @@ class HybridRetriever:
             chosen.readable_chunks, outset.tenant_chunks, self._limits, capped=chosen.capped
         )
         search = statements.SETTINGS + statements.search(exact=exact, every_lexeme=every_lexeme)
-        return _legs(rows_for(scope, search, asked), self._depth)
+        rows = rows_for(scope, search, asked)
+        if any(leg == statements.MOVED for leg, *_ in rows):
+            raise SpaceMoved("The index went over to another encoder while this search was under way.")
+        return _legs(rows, self._depth)
 
     def _fused(self, legs: _Legs) -> tuple[Candidate, ...]:
         return tuple(

@@ -46,25 +46,33 @@ select set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
        set_config('hnsw.ef_search', %(breadth)s, true), set_config('hnsw.max_scan_tuples', '40000', true),
        set_config('hnsw.scan_mem_multiplier', '4', true);"""
 
+# A search compares with vectors of its own encoder only. Read in its own snapshot: between two statements a
+# re-embedding may have put the vectors of another one in this table's place. Vectors of another length would
+# be an error, and of the same length nonsense.
+SPACE = "(select name || ' ' || dimensions from retrieval_embeddingspace where id = 1)"
+SAME_SPACE = f"{SPACE} is not distinct from %(space)s"
+MOVED = "moved"  # the leg of the one row that says so
+
 # The array is the outer side of one index scan, which reads each page once; a join would go down the
 # index for every document, a quarter slower with 1,900 of them.
-EXACT = """
+EXACT = f"""
 dense as materialized (
     select chunk_id, r.id as document_id, distance
       from (select id as chunk_id, version_id, (embedding <=> %(vector)s::halfvec) + 0 as distance
               from retrieval_chunk
              where tenant_id = %(tenant)s and version_id = any(array(select version_id from readable))
+               and {SAME_SPACE}
              order by distance limit %(depth)s) nearest
       join readable r using (version_id))"""
 
 # Over-fetched and sorted again by who reads it: relaxed order is nearly, not quite, ascending.
-APPROXIMATE = """
+APPROXIMATE = f"""
 dense as materialized (
     select c.id as chunk_id, allowed.id as document_id, c.embedding <=> %(vector)s::halfvec as distance
       from retrieval_chunk c cross join lateral (
            select d.id from retrieval_findable_document d
-            where d.version_id = c.version_id and {readable} offset 0) allowed
-     where c.tenant_id = %(tenant)s
+            where d.version_id = c.version_id and {{readable}} offset 0) allowed
+     where c.tenant_id = %(tenant)s and {SAME_SPACE}
      order by distance limit %(over_fetch)s)"""
 
 EVERY_LEXEME = """
@@ -90,10 +98,12 @@ lexical as materialized (
             where d.version_id = l.version_id and {readable} offset 0) allowed
      order by l.distance limit %(depth)s)"""
 
-FOUND = """
+FOUND = f"""
 select 'dense' as leg, chunk_id, document_id, 1 - distance as score from dense
  union all
 select 'lexical', chunk_id, document_id, -distance from lexical
+ union all
+select '{MOVED}', 0, null::uuid, 0 where {SPACE} is distinct from %(space)s
 """
 
 

@@ -93,3 +93,4 @@ class NewChunk:
     end_char: int
     section: int = 0  # chunks of one section have the same number
     regions: tuple[tuple[float, ...], ...] = ()  # (page, first, end, left, top, right, bottom) a line of text
+    context: str | None = None  # what stood before the text when it was embedded; None: nobody knows any more

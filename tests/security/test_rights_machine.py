@@ -26,7 +26,7 @@ from retrieval.values.answers import Answered
 from retrieval.values.chunks import PermittedChunks
 from tests.factories import fake_vector
 from tests.retrieval.cache.test_answers import a_query, an_answer, evidence_of
-from tests.retrieval.search.builders import ONLY_APPROXIMATE, a_retriever
+from tests.retrieval.search.builders import ONLY_APPROXIMATE, FakeEncoder, a_retriever
 from tests.security.open_flow import CONFIGURATION, SECRET_OF_KEYS, one_configuration
 from tests.security.rights_world import WORDS, World, sync
 from tests.support.clock import superuser
@@ -251,7 +251,7 @@ class Rights(RuleBasedStateMachine):
         query = a_query(scope, WORDS)
         expected = self.expected(scope)
         for path, retriever in self.retrievers.items():
-            found = retriever._search(query, VECTOR)
+            found = retriever._search(query, FakeEncoder(), VECTOR)
             permitted = _sorted_out(found.ranked, _re_read(scope, found.ranked))
             assert permitted.denied == ()
             assert set(permitted.document_ids) == expected

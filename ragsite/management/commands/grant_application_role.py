@@ -16,6 +16,7 @@ READ_ONLY = (
     "retrieval_right",
     "retrieval_findable_document",
     "retrieval_findable_lexeme",
+    "retrieval_reembedding",
 )
 
 

@@ -17,6 +17,7 @@ from retrieval.ingestion.splitter import PieceOfText
 from retrieval.interfaces import Encoding
 from retrieval.models import ChunkText, Collection, Document, DocumentVersion, Ingestion
 from retrieval.search.index import PostgresChunkIndex
+from retrieval.search.space import recorded_first
 from retrieval.values.verdicts import Action, Finding, Verdict
 from tests.factories import fake_vector
 
@@ -53,7 +54,7 @@ def one_piece_a_line(blocks, title: str) -> Iterator[PieceOfText]:
 
 
 class WordEncoder:
-    name, dimensions, tokens_max = "words", 384, 256
+    name, dimensions, tokens_max = "fake", 384, 256  # of the same space as the one that tests search with
 
     def __init__(self) -> None:
         self.encoded: list[str] = []
@@ -83,11 +84,17 @@ def some_ingestion(**changes: Any) -> IngestionComponents:
         "read": read_plainly,
         "split": one_piece_a_line,
         "guardrail": SuspiciousGuardrail(),
-        "encoder": WordEncoder(),
         "index": PostgresChunkIndex(),
-        "check_space": lambda: None,
     }
+    encoder = changes.pop("encoder", None) or WordEncoder()
+    parts["encoders"] = lambda: recorded(encoder)
     return IngestionComponents(**(parts | changes))
+
+
+def recorded(encoder: Any) -> list[Any]:
+    """As the assembly's: the first encoder to write becomes the index's."""
+    recorded_first(encoder)
+    return [encoder]
 
 
 def send(shelf: Collection, text: str, name: str = "notes.txt", told: list[Any] | None = None) -> Received:

@@ -277,7 +277,7 @@ def test_another_encoder_than_the_indexs_is_refused(shelf):
     def mismatch() -> None:
         raise EncoderMismatch("The index was built with another encoder.")
 
-    document, ended = take_in(shelf, "text", check_space=mismatch)
+    document, ended = take_in(shelf, "text", encoders=mismatch)
 
     assert ended.reason == "The index was built with another encoder."
     assert texts_of(document) == []

@@ -40,6 +40,10 @@ def world():
     return a_scope(acme), globex
 
 
+# Which of the settings is missed first is the planner's choice.
+SAYS_NOTHING = "invalid input syntax for type (uuid|integer)"
+
+
 def readable_ids(scope) -> set[int]:
     with managing(scope.tenant_id):
         return set(
@@ -56,6 +60,7 @@ def everything_asked(query, **changes) -> dict[str, object]:
         "weights": sparse(dict.fromkeys(terms, 1.0)),
         "rare": list(postings(query.scope.tenant_id, terms).values()),
         "depth": 100,
+        "space": None,
         "over_fetch": 100,
         **changes,
     }
@@ -142,7 +147,7 @@ def test_principals_that_were_tampered_with_on_the_way_find_nothing_more(world, 
 @pytest.mark.django_db
 @pytest.mark.parametrize("view", ["retrieval_findable_document", "retrieval_findable_lexeme"])
 def test_outside_of_a_transaction_that_says_for_whom_a_search_fails(world, view):
-    with connection.cursor() as cursor, pytest.raises(Exception, match="invalid input syntax for type uuid"):
+    with connection.cursor() as cursor, pytest.raises(Exception, match=SAYS_NOTHING):
         cursor.execute(f"select count(*) from {view}")
 
 

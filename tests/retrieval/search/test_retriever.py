@@ -9,7 +9,7 @@ from retrieval.errors import EncoderMismatch
 from retrieval.models import Chunk, Document, EmbeddingSpace
 from retrieval.search import retriever
 from retrieval.search.planner import Limits
-from retrieval.search.space import check_recorded_space
+from retrieval.search.space import Encoders
 from tests.factories import a_collection, a_document, a_group, a_scope, a_tenant, again, everyone
 from tests.retrieval.search.builders import (
     ONLY_APPROXIMATE,
@@ -137,9 +137,15 @@ def test_a_remembered_count_ends_with_the_epoch():
     scope, collection = a_shelf("leave policy")
     finder = a_retriever()
     query = a_query(scope)
-    assert finder._search(query, FakeEncoder().encode(["leave"])[0].vector).plan.readable_chunks == 1
+    assert (
+        finder._search(query, FakeEncoder(), FakeEncoder().encode(["leave"])[0].vector).plan.readable_chunks
+        == 1
+    )
     a_document(collection, "leave year")
-    assert finder._search(query, FakeEncoder().encode(["leave"])[0].vector).plan.readable_chunks == 2
+    assert (
+        finder._search(query, FakeEncoder(), FakeEncoder().encode(["leave"])[0].vector).plan.readable_chunks
+        == 2
+    )
 
 
 def test_a_graph_that_brings_too_few_is_followed_by_an_exact_search():
@@ -165,9 +171,9 @@ def test_a_search_with_its_permission_filter_takes_few_statements():
 
     finder = a_retriever()
     vector = FakeEncoder().encode(["leave"])[0].vector
-    finder._search(query, vector)  # counts what is readable, once an epoch
+    finder._search(query, FakeEncoder(), vector)  # counts what is readable, once an epoch
     with connection.execute_wrapper(watch):
-        permit(finder._search(query, vector), query)
+        permit(finder._search(query, FakeEncoder(), vector), query)
     own = [each for each in statements if "set_config('ragsite" not in each and "SAVEPOINT" not in each]
     own = [each for each in own if "current_setting('ragsite.tenant', true)" not in each]
     assert len(own) == 3
@@ -179,12 +185,12 @@ def test_the_index_refuses_another_encoder():
     with pytest.raises(EncoderMismatch, match="'another'"):
         retrieve(a_query(scope))
     with pytest.raises(EncoderMismatch, match="'another'"):
-        check_recorded_space(FakeEncoder())
+        Encoders(FakeEncoder()).written()
 
 
 def test_the_first_encoder_to_write_becomes_the_indexes_own():
-    check_recorded_space(FakeEncoder())
-    check_recorded_space(FakeEncoder())
+    assert [encoder.name for encoder in Encoders(FakeEncoder()).written()] == ["fake"]
+    assert [encoder.name for encoder in Encoders(FakeEncoder()).written()] == ["fake"]
     assert EmbeddingSpace.objects.get().name == "fake"
 
 
