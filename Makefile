@@ -13,7 +13,7 @@ VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-long check format lock bench-flow bench-permissions bench-reembed bench-revocation example clean runtime dev
+.PHONY: help up test test-long check format lock bench-flow bench-permissions bench-reembed bench-revocation bench-ingest example clean runtime dev
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -59,6 +59,9 @@ bench-reembed: runtime dev ## Measure questions beside a re-embedding, and its s
 
 bench-revocation: runtime dev ## Measure how soon an open stream ends after a revocation
 	@$(VENV)/python -m ragsite.embedded.testing run -- $(VENV)/python bench/revocation.py
+
+bench-ingest: runtime dev ## Measure ingestion beside the bare encoder
+	@$(VENV)/python -m ragsite.embedded.testing run --durable -- $(VENV)/python bench/ingest.py
 
 clean: ## Remove the environment and all data of this checkout
 	rm -rf .venv .ragsite .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

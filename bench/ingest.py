@@ -34,12 +34,13 @@ from django.conf import settings
 
 from accounts.models import Tenant
 from bench.ingest_corpus import write_corpus, write_large_text
-from retrieval.assembly import ingestion_components, tokenizer
+from retrieval.assembly import encoder, ingestion_components, tokenizer
 from retrieval.ingestion.bulk import Batch, find_files, take_files
 from retrieval.ingestion.pipeline import IngestionComponents
 from retrieval.interfaces import Encoding
 from retrieval.models import Collection
 from tests.factories import a_collection, a_tenant, fake_vector
+from tests.retrieval.ingestion.parts import recorded
 from tests.support import databases
 
 WORKER = "bench_ingest"
@@ -143,19 +144,19 @@ def database(name: str) -> Iterator[Tenant]:
 
 def speed(files: list[Path], jobs: int) -> dict[str, Any]:
     """The whole way of every file, and the encoder alone before and after it."""
-    components = ingestion_components()
-    encoder = Listening(components.encoder, SAMPLE)
-    parts = replace(components, encoder=encoder)
+    components, bare = ingestion_components(), encoder()
+    listening = Listening(bare, SAMPLE)
+    parts = replace(components, encoders=lambda: recorded(listening))
     with database(WORKER) as tenant, Memory() as memory:
         batch = batch_of(a_collection(tenant), parts)
         list(take_files(find_files(files[:16]), batch))  # everything is loaded, and a first sample heard
-        before = chunks_per_second(components.encoder, encoder.heard)
+        before = chunks_per_second(bare, listening.heard)
         started, chunks, outcomes = time.perf_counter(), 0, Counter[str]()
         for taken in take_files(find_files(files[16:]), batch, jobs=jobs):
             chunks += taken.chunks
             outcomes[taken.outcome] += 1
         seconds = time.perf_counter() - started
-        after = chunks_per_second(components.encoder, encoder.heard[:SAMPLE])
+        after = chunks_per_second(bare, listening.heard[:SAMPLE])
     alone = (before + after) / 2
     return {
         "ratio_to_encoder": round(chunks / seconds / alone, 3),
@@ -173,7 +174,8 @@ def large(folder: Path) -> dict[str, Any]:
     path = folder / "large.txt"
     write_large_text(path, LARGE_BYTES)
     components = ingestion_components()
-    parts = replace(components, encoder=Instant(components.encoder, LARGE_CHUNKS))
+    instant = Instant(encoder(), LARGE_CHUNKS)
+    parts = replace(components, encoders=lambda: recorded(instant))
     started = time.perf_counter()
     with database(WORKER) as tenant, Memory() as memory:
         (taken,) = take_files(find_files([path]), batch_of(a_collection(tenant), parts))

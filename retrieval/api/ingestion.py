@@ -58,7 +58,7 @@ class RetrySerializer(StrictSerializer):
 
 
 class RetriedSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+    id = serializers.UUIDField(read_only=True)
     outcome = serializers.ChoiceField(choices=["retried", "not_failed", "not_found"])
 
 
