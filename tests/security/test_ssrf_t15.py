@@ -102,26 +102,26 @@ def a_fetcher(port: int, *allow: str, resolve=socket.getaddrinfo) -> Fetcher:
 
 
 @pytest.mark.parametrize("notation", range(len(NOTATIONS)))
-def test_no_notation_of_an_inner_address_is_connected_to(notation):
+def test_t15_no_notation_of_an_inner_address_is_connected_to(notation):
     with page_server({"/": Page()}) as server, pytest.raises(FetchRefused):
         a_fetcher(server.port).fetch(NOTATIONS[notation].replace("PORT", str(server.port)), HTML)
     assert server.connections == 0
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_an_address_that_is_not_public_is_not_allowed(address):
+def test_t15_an_address_that_is_not_public_is_not_allowed(address):
     assert not Allowed().address("www.example.org", ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_a_public_address_is_allowed(address):
+def test_t15_a_public_address_is_allowed(address):
     assert Allowed().address("www.example.org", ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "168.63.129.16"]
 )
-def test_what_an_operator_allows_never_covers_a_clouds_own_keys(address):
+def test_t15_what_an_operator_allows_never_covers_a_clouds_own_keys(address):
     everything = Allowed.parsed(["0.0.0.0/0", "::/0", "cloud.example"])
 
     assert not everything.address("cloud.example", ipaddress.ip_address(address))
@@ -130,20 +130,20 @@ def test_what_an_operator_allows_never_covers_a_clouds_own_keys(address):
 @pytest.mark.parametrize(
     "host", ["inner.example", "ｉnner.example", "bücher.example", "x.nip.io", "a.b.c.example."]
 )
-def test_a_name_is_judged_by_what_it_resolves_to(host):
+def test_t15_a_name_is_judged_by_what_it_resolves_to(host):
     with page_server({"/": Page()}) as server, pytest.raises(FetchRefused):
         a_fetcher(server.port, resolve=answering(["127.0.0.1"])).fetch(server.url(host=host), HTML)
     assert server.connections == 0
 
 
 @pytest.mark.parametrize("order", [("93.184.215.14", "127.0.0.1"), ("127.0.0.1", "93.184.215.14")])
-def test_a_name_with_an_inner_answer_beside_a_public_one_is_refused(order):
+def test_t15_a_name_with_an_inner_answer_beside_a_public_one_is_refused(order):
     with page_server({"/": Page()}) as server, pytest.raises(FetchRefused):
         a_fetcher(server.port, resolve=answering(order)).fetch(server.url(host="both.example"), HTML)
     assert server.connections == 0
 
 
-def test_a_name_that_changes_its_answer_is_connected_to_where_it_was_judged():
+def test_t15_a_name_that_changes_its_answer_is_connected_to_where_it_was_judged():
     """DNS rebinding: the second answer is never asked for."""
     with page_server({"/": Page(body=b"judged")}, host="::1") as judged:
         resolve = answering(["::1"], ["127.0.0.1"])
@@ -171,7 +171,7 @@ def test_a_name_that_changes_its_answer_is_connected_to_where_it_was_judged():
         "file:///etc/passwd",
     ],
 )
-def test_a_redirect_is_judged_like_the_first_address(status, target):
+def test_t15_a_redirect_is_judged_like_the_first_address(status, target):
     with page_server({"/": Page()}) as inner:
         moved = Page(status=status, headers={"Location": target.replace("PORT", str(inner.port))})
         with page_server({"/": moved}, host="::1") as outer:
@@ -182,13 +182,13 @@ def test_a_redirect_is_judged_like_the_first_address(status, target):
     assert inner.connections == 0
 
 
-def test_a_port_that_is_not_among_those_allowed_is_not_connected_to():
+def test_t15_a_port_that_is_not_among_those_allowed_is_not_connected_to():
     with page_server({"/": Page()}) as server, pytest.raises(FetchRefused, match="port"):
         Fetcher(Dialler(Allowed.parsed(["127.0.0.0/8"]))).fetch(server.url(), HTML)
     assert server.connections == 0
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch):
+def test_t15_a_proxy_of_the_environment_is_not_asked(monkeypatch):
     with page_server({"/": Page()}) as proxy, page_server({"/": Page(body=b"itself")}) as server:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url())
@@ -197,7 +197,7 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch):
     assert proxy.connections == 0
 
 
-def test_a_refusal_does_not_tell_what_is_in_our_network():
+def test_t15_a_refusal_does_not_tell_what_is_in_our_network():
     """An address with a server, one without, a name that is inside and one that is nowhere: one sentence."""
 
     def nowhere(*asked, **kind):
@@ -226,14 +226,14 @@ def test_a_refusal_does_not_tell_what_is_in_our_network():
 
 
 @pytest.mark.parametrize("notation", range(len(NOTATIONS)))
-def test_an_identity_provider_inside_our_network_is_not_called(settings, notation):
+def test_t15_an_identity_provider_inside_our_network_is_not_called(settings, notation):
     settings.RAGSITE_IDENTITY_PRIVATE_NETWORKS = False
     with page_server({"/": Page()}) as server, careful_session() as session, pytest.raises(Unreachable):
         session.get(NOTATIONS[notation].replace("PORT", str(server.port)).replace("http://", "https://"))
     assert server.connections == 0
 
 
-def test_an_identity_provider_that_changes_its_answer_is_not_followed_inside(settings):
+def test_t15_an_identity_provider_that_changes_its_answer_is_not_followed_inside(settings):
     """Judged and connected to are one: a name that was public a moment ago is judged where the socket is made."""
     settings.RAGSITE_IDENTITY_PRIVATE_NETWORKS = False
     with page_server({"/": Page()}) as server, careful_session() as session:
@@ -247,7 +247,7 @@ def test_an_identity_provider_that_changes_its_answer_is_not_followed_inside(set
     assert server.connections == 0
 
 
-def test_a_clouds_keys_are_not_given_to_a_provider_in_ones_own_network_either(settings):
+def test_t15_a_clouds_keys_are_not_given_to_a_provider_in_ones_own_network_either(settings):
     settings.RAGSITE_IDENTITY_PRIVATE_NETWORKS = True
     with pytest.raises(Unreachable):
         check_address("http://169.254.169.254/latest/meta-data/")
