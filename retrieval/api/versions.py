@@ -41,7 +41,9 @@ class VersionSerializer(WholeVersionSerializer):
     content_sha256 = serializers.CharField(required=False)
     chunk_count = serializers.IntegerField(required=False)
     created_at = serializers.DateTimeField(required=False)
-    created_by = serializers.CharField(read_only=True, required=False, allow_null=True, help_text="Who brought it in.")
+    created_by = serializers.CharField(
+        read_only=True, required=False, allow_null=True, help_text="Who brought it in."
+    )
 
 
 class VersionPage(serializers.Serializer[Any]):

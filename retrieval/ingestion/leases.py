@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.database import managing
@@ -87,6 +88,7 @@ def take(tenant_id: UUID, document_id: UUID) -> Lease | None:
         "token": token, "length": LEASE, "tenant": tenant_id, "document": document_id, "most": ATTEMPTS_MAX,
     }  # fmt: skip
     with managing(tenant_id), connection.cursor() as cursor:
+        _lock(document_id)
         taken = cursor.execute(TAKE, asked).fetchone()
         if taken is None:
             return None
@@ -101,6 +103,7 @@ def holding(lease: Lease, *, progress: bool = False) -> Iterator[Ingestion]:
     progress: the work came further, which forgets earlier failures. Raises LeaseLost, Suspended.
     """
     with managing(lease.tenant_id):
+        _lock(lease.document_id)
         mine = Ingestion.objects.select_for_update(of=("self",)).filter(
             version_id=lease.version_id, lease_token=lease.token
         )
@@ -165,6 +168,7 @@ def postpone(lease: Lease, reason: str) -> Ingestion.State:
 def put_back(lease: Lease) -> None:
     """Have it wait without a word, until its tenant goes on."""
     with managing(lease.tenant_id):
+        _lock(lease.document_id)
         mine = Ingestion.objects.filter(version_id=lease.version_id, lease_token=lease.token)
         if mine.update(
             state=State.RECEIVED, lease_token=None, lease_until=None, attempts=0, next_try_at=Now()
@@ -182,12 +186,22 @@ def reap(tenant_id: UUID) -> list[UUID]:
     )
     asked: dict[str, Any] = {"tenant": tenant_id, "most": ATTEMPTS_MAX, "reason": reason}
     with managing(tenant_id), connection.cursor() as cursor:
+        over = Ingestion.objects.filter(tenant_id=tenant_id).filter(
+            Q(lease_until__lt=Now()) | Q(state=State.RECEIVED, attempts__gte=ATTEMPTS_MAX)
+        )
+        _lock(*over.order_by("document_id").values_list("document_id", flat=True))
         for (document_id,) in cursor.execute(GIVEN_UP, asked).fetchall():
             _say(document_id, State.FAILED, reason)
         returned = [document_id for (document_id,) in cursor.execute(RETURNED, asked).fetchall()]
         for document_id in returned:
             _say(document_id, State.RECEIVED)
     return returned
+
+
+def _lock(*document_ids: UUID) -> None:
+    """Documents are locked before the work on them, by everybody: two who did it crosswise would wait for ever."""
+    documents = Document.objects.select_for_update(no_key=True).filter(pk__in=document_ids)
+    list(documents.order_by("pk").values_list("pk"))
 
 
 def _say(document_id: UUID, state: Ingestion.State, reason: str = "") -> None:
