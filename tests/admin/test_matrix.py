@@ -50,7 +50,7 @@ def told(response, *ids: object) -> str:
     for one in ids:
         # Where an id stands and nowhere else: short numbers are also in people's addresses.
         written = "|".join(re.escape(form) for form in (str(one), str(one).replace("-", "_2D")))
-        text = re.sub(rf'(?<=[/“"= ])({written})(?=[/”"& ])', "ID", text)
+        text = re.sub(rf'(?<=[/“"= ])(?<!size=")({written})(?=[/”"& ])', "ID", text)
     return text
 
 

@@ -81,13 +81,17 @@ def serving(application: str) -> Iterator[str]:
     """Run a uvicorn process for `application`; yields its address."""
     owner = settings.DATABASES["owner"]
     credentials = f"{quote(owner['USER'])}:{quote(owner['PASSWORD'])}"
-    environment = os.environ | {
-        "RAGSITE_UPLOAD_BYTES_MAX": str(20 * 1024 * 1024),  # so that a test can exceed it
-        "DATABASE_URL": f"postgresql://{credentials}@/{connection.settings_dict['NAME']}"
-        f"?host={quote(owner['HOST'], safe='')}&port={owner['PORT']}",
-        "RAGSITE_APPLICATION_ROLE": settings.DATABASES["default"]["USER"],
-        "RAGSITE_HOME": str(settings.RAGSITE_HOME),
-    }
+    small = {"RAGSITE_UPLOAD_BYTES_MAX": str(20 * 1024 * 1024)}  # so that a test can exceed it
+    environment = (
+        small
+        | os.environ
+        | {
+            "DATABASE_URL": f"postgresql://{credentials}@/{connection.settings_dict['NAME']}"
+            f"?host={quote(owner['HOST'], safe='')}&port={owner['PORT']}",
+            "RAGSITE_APPLICATION_ROLE": settings.DATABASES["default"]["USER"],
+            "RAGSITE_HOME": str(settings.RAGSITE_HOME),
+        }
+    )
     command = [sys.executable, "-m", "tests.browser.serve", application]
     with subprocess.Popen(
         command, cwd=settings.RAGSITE_ROOT, env=environment, stdout=subprocess.PIPE, text=True

@@ -92,11 +92,12 @@ def test_a_folder_is_taken_in_with_its_paths_and_hidden_files_are_left_out(shelf
 
 def test_run_again_it_does_nothing_over(shelf, folder, parts):
     run(shelf, folder)
-    encoded = list(parts.encoder.encoded)
+    (encoder,) = parts.encoders()
+    encoded = list(encoder.encoded)
     status, _, said = run(shelf, folder)
 
     assert (status, said) == (0, "2 unchanged.")
-    assert parts.encoder.encoded == encoded
+    assert encoder.encoded == encoded
 
 
 def test_run_again_it_takes_in_what_was_mended_and_what_changed(shelf, folder):
