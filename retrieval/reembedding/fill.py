@@ -34,21 +34,17 @@ select t.chunk_id, t.context, t.body, t.heading, v.title
   from retrieval_chunk_text t join retrieval_documentversion v on v.id = t.version_id
  where t.tenant_id = %(tenant)s and t.chunk_id = any(%(ids)s)
 """
-LANDING = """
-create temporary table if not exists incoming_vector (id bigint, embedding text) on commit delete rows
-"""
-COPY = "copy incoming_vector from stdin"
 # Only what is still there, held until the commit: whoever deletes it waits, and then deletes this row, too.
 INSERT = """
 with still as materialized (
     select c.id, c.version_id, i.embedding
-      from incoming_vector i join retrieval_chunk c on c.tenant_id = %(tenant)s and c.id = i.id
+      from unnest(%(ids)s::bigint[], %(vectors)s::text[]) as i (id, embedding)
+      join retrieval_chunk c on c.tenant_id = %(tenant)s and c.id = i.id
      order by c.id for key share of c)
 insert into retrieval_chunk_next (id, tenant_id, version_id, embedding)
 select id, %(tenant)s, version_id, embedding::halfvec from still
     on conflict do nothing
 """
-CLEAR = "delete from incoming_vector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +113,6 @@ def texts_of(tenant_id: UUID, ids: Sequence[int]) -> list[KeptText]:
 
 def insert(tenant_id: UUID, ids: Sequence[int], vectors: np.ndarray) -> int:
     with managing(tenant_id), connection.cursor() as cursor:
-        cursor.execute(LANDING)
-        with cursor.copy(COPY) as copy:
-            for chunk_id, vector in zip(ids, vectors, strict=True):
-                copy.write_row((chunk_id, dense_text(vector)))
-        added = cursor.execute(INSERT, {"tenant": tenant_id}).rowcount
-        cursor.execute(CLEAR)
+        asked = {"tenant": tenant_id, "ids": list(ids), "vectors": [dense_text(vector) for vector in vectors]}
+        added = cursor.execute(INSERT, asked).rowcount
     return int(added)

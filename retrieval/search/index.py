@@ -30,33 +30,34 @@ REMOVED_AT_ONCE = 5_000  # chunks of one transaction, so that nobody waits long 
 LOCK_INDEX = "lock table retrieval_chunk in row exclusive mode"
 LOCK_VERSION = "select 1 from retrieval_documentversion where tenant_id = %s and id = %s for key share"
 
-# COPY cannot write through row-level security, so rows land here and pass the policies on their way in.
-LANDING = """
-create temporary table if not exists incoming_chunk (
-    id bigint, embedding text, beside text, context text, terms text, weights text, ordinal integer, body text,
-    heading text, page integer, section integer, regions jsonb, start_char integer, end_char integer,
-    digest bytea) on commit delete rows
-"""
-COPY = "copy incoming_chunk from stdin"
+# One array a column. COPY cannot write through row-level security, and a temporary table to copy into would take
+# the right to make some: with it a name of ours could be shadowed below the functions that look past policies.
 INSERT = """
-with dense as (
+with incoming as materialized (
+    select * from unnest(%(ids)s::bigint[], %(dense)s::text[], %(context)s::text[], %(terms)s::text[],
+                         %(weights)s::text[], %(ordinal)s::integer[], %(body)s::text[], %(heading)s::text[],
+                         %(page)s::integer[], %(section)s::integer[], %(regions)s::text[],
+                         %(start_char)s::integer[], %(end_char)s::integer[], %(digest)s::bytea[])
+           as i (id, embedding, context, terms, weights, ordinal, body, heading, page, section, regions,
+                 start_char, end_char, digest)),
+dense as (
     insert into retrieval_chunk (id, tenant_id, version_id, embedding)
-    select id, %(tenant)s, %(version)s, embedding::halfvec from incoming_chunk),
+    select id, %(tenant)s, %(version)s, embedding::halfvec from incoming),
 words as (
     insert into retrieval_chunk_lexeme (chunk_id, tenant_id, version_id, terms, weights)
-    select id, %(tenant)s, %(version)s, terms::integer[], weights::sparsevec from incoming_chunk)
+    select id, %(tenant)s, %(version)s, terms::integer[], weights::sparsevec from incoming)
 insert into retrieval_chunk_text (chunk_id, tenant_id, version_id, ordinal, body, heading, page, section, regions,
                                   start_char, end_char, digest, context)
-select id, %(tenant)s, %(version)s, ordinal, body, heading, page, section, regions, start_char, end_char, digest,
-       context
-  from incoming_chunk
+select id, %(tenant)s, %(version)s, ordinal, body, heading, page, section, regions::jsonb, start_char, end_char,
+       digest, context
+  from incoming
 """
 # Into the index that a re-embedding builds; in the same transaction, so that neither ever has a chunk more.
 INSERT_BESIDE = """
 insert into retrieval_chunk_next (id, tenant_id, version_id, embedding)
-select id, %(tenant)s, %(version)s, beside::halfvec from incoming_chunk
+select id, %(tenant)s, %(version)s, embedding::halfvec
+  from unnest(%(ids)s::bigint[], %(beside)s::text[]) as i (id, embedding)
 """
-CLEAR = "delete from incoming_chunk"
 
 RESERVE_IDS = "select nextval('retrieval_chunk_id_seq') from generate_series(1, %s)"
 
@@ -108,12 +109,16 @@ class PostgresChunkIndex:
             _check_shape(own, chunks)
             _lock(cursor, tenant_id, version_id)
             ids = _reserve_ids(cursor, len(chunks))
-            second = [None] * len(chunks) if beside is None else map(dense_text, beside)
-            _land(cursor, zip(ids, chunks, terms, listed, own, second, strict=True))
-            cursor.execute(INSERT, {"tenant": tenant_id, "version": version_id})
-            if beside is not None:
-                cursor.execute(INSERT_BESIDE, {"tenant": tenant_id, "version": version_id})
-            cursor.execute(CLEAR)
+            rows = {"tenant": tenant_id, "version": version_id, "ids": ids}
+            columns = _columns(chunks) | {
+                "dense": [dense_text(vector) for vector in own],
+                "terms": [_array(each) for each in listed],
+                "weights": [sparse(document_weights(each)) for each in terms],
+            }
+            if chunks:
+                cursor.execute(INSERT, rows | columns)
+            if chunks and beside is not None:
+                cursor.execute(INSERT_BESIDE, rows | {"beside": [dense_text(vector) for vector in beside]})
             _count(cursor, tenant_id, added=_occurrences(listed), removed=Counter())
 
     def withdraw(self, tenant_id: UUID, version_id: UUID, most: int = REMOVED_AT_ONCE) -> int:
@@ -170,22 +175,21 @@ def _reserve_ids(cursor: CursorWrapper, count: int) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def _land(cursor: CursorWrapper, rows: Iterable[Any]) -> None:
-    cursor.execute(LANDING)
-    with cursor.copy(COPY) as copy:
-        for chunk_id, chunk, terms, listed, vector, beside in rows:
-            weights = sparse(document_weights(terms))
-            dense = (dense_text(vector), beside, _context(chunk))
-            copy.write_row((chunk_id, *dense, _array(listed), weights, *_text_row(chunk)))
-
-
-def _text_row(chunk: NewChunk) -> tuple[object, ...]:
-    # PostgreSQL's text holds every character but this one.
-    body, heading = chunk.text.replace("\0", " "), chunk.heading.replace("\0", " ")
-    digest = hashlib.sha256(body.encode()).digest()
-    regions = json.dumps(chunk.regions) if chunk.regions else None
-    place = (chunk.section, regions, chunk.start_char, chunk.end_char)
-    return chunk.ordinal, body, heading, chunk.page, *place, digest
+def _columns(chunks: Sequence[NewChunk]) -> dict[str, list[Any]]:
+    """The columns of the text table. PostgreSQL's text holds every character but the zero byte."""
+    bodies = [chunk.text.replace("\0", " ") for chunk in chunks]
+    return {
+        "context": [_context(chunk) for chunk in chunks],
+        "ordinal": [chunk.ordinal for chunk in chunks],
+        "body": bodies,
+        "heading": [chunk.heading.replace("\0", " ") for chunk in chunks],
+        "page": [chunk.page for chunk in chunks],
+        "section": [chunk.section for chunk in chunks],
+        "regions": [json.dumps(chunk.regions) if chunk.regions else None for chunk in chunks],
+        "start_char": [chunk.start_char for chunk in chunks],
+        "end_char": [chunk.end_char for chunk in chunks],
+        "digest": [hashlib.sha256(body.encode()).digest() for body in bodies],
+    }
 
 
 def _context(chunk: NewChunk) -> str | None:

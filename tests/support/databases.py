@@ -88,6 +88,8 @@ def clone_for(worker: str) -> None:
                 sql.Identifier(name), owner_role(), sql.Identifier(template_name())
             )
         )
+        # As in an installation: whoever may make temporary tables may shadow ours below privileged functions.
+        server.execute(sql.SQL("revoke temporary on database {} from public").format(sql.Identifier(name)))
     use(name)
 
 
