@@ -113,6 +113,10 @@ def texts_of(tenant_id: UUID, ids: Sequence[int]) -> list[KeptText]:
 
 def insert(tenant_id: UUID, ids: Sequence[int], vectors: np.ndarray) -> int:
     with managing(tenant_id), connection.cursor() as cursor:
-        asked = {"tenant": tenant_id, "ids": list(ids), "vectors": [dense_text(vector) for vector in vectors]}
+        asked: dict[str, Any] = {
+            "tenant": tenant_id,
+            "ids": list(ids),
+            "vectors": [dense_text(vector) for vector in vectors],
+        }
         added = cursor.execute(INSERT, asked).rowcount
     return int(added)

@@ -109,7 +109,7 @@ class PostgresChunkIndex:
             _check_shape(own, chunks)
             _lock(cursor, tenant_id, version_id)
             ids = _reserve_ids(cursor, len(chunks))
-            rows = {"tenant": tenant_id, "version": version_id, "ids": ids}
+            rows: dict[str, Any] = {"tenant": tenant_id, "version": version_id, "ids": ids}
             columns = _columns(chunks) | {
                 "dense": [dense_text(vector) for vector in own],
                 "terms": [_array(each) for each in listed],
